@@ -1,0 +1,388 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { AdminEvent, Audit, Facts } from '../base/audit.ts'
+import type { Clock } from '../base/clock.ts'
+import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
+import { Lanes } from '../base/lane.ts'
+import type { Limits, Quotas, Usage } from '../quota/ledger.ts'
+import type { Account, LiveSessions, Role } from './account.ts'
+import { fingerprintOf, parseKeyLine } from './keys.ts'
+import type { Passwords } from './password.ts'
+import { checkChanges, hasHome, newAccount } from './rules.ts'
+import type { Enrolment, SecondSteps } from './second-step.ts'
+import { whyNot } from './standing.ts'
+import type { AccountStore } from './store.ts'
+
+/** Who does it: an admin who is logged in, or whoever may use the server's own console. */
+export interface Actor {
+  readonly name: string
+  readonly role: Role
+  /** Its address, or `console`. */
+  readonly from: string
+}
+
+/** No address: whoever says so may open the control socket or the database, and needs no account. */
+export const CONSOLE_FROM = 'console'
+
+/** What can be changed of an account, beside its password, keys and quota. */
+export type Changes = Partial<
+  Pick<
+    Account,
+    'role' | 'rights' | 'home' | 'expires' | 'disabled' | 'networks' | 'sessions' | 'rate' | 'overwrite'
+  >
+>
+
+export interface NewUser extends Changes {
+  readonly name: string
+  readonly password?: string
+  readonly keys?: readonly string[]
+  readonly quota?: Partial<Limits>
+}
+
+export interface KeyInfo {
+  readonly type: string
+  readonly fingerprint: string
+  readonly comment: string
+}
+
+/** Homes of accounts on the disk. */
+export interface Homes {
+  make(name: string): Promise<void>
+  /** Moves it out of the way; says where to. */
+  retire(name: string): Promise<string | undefined>
+}
+
+export interface ActionParts {
+  readonly accounts: AccountStore
+  readonly passwords: Passwords
+  readonly ledger: Quotas
+  readonly live: LiveSessions
+  readonly audit: Audit
+  readonly homes: Homes
+  readonly codes: SecondSteps
+  readonly clock: Clock
+  /** Bytes of a user that is made without a quota; null = no limit. */
+  readonly defaultQuota?: () => number | null
+}
+
+/** Shortest password that a person may set. */
+const LEAST_PASSWORD = 8
+const MOST_PASSWORD = 1024
+/** Of a first start, as far as they are long enough: changed to the same they would only look changed. */
+const KNOWN_PASSWORDS: ReadonlySet<string> = new Set(['password'])
+const MOST_KEYS = 100
+
+/** What an admin may do, one function each: right checked, done, live sessions told, audited. Menu, exec and console call these and nothing else. */
+export type Actions = ReturnType<typeof actionsOver>
+
+export function actionsOver({
+  accounts,
+  passwords,
+  ledger,
+  live,
+  audit,
+  homes,
+  codes,
+  clock,
+  defaultQuota = () => null,
+}: ActionParts) {
+  const lanes = new Lanes()
+
+  /** Looks at the record of now: an admin who was disabled, demoted or deleted meanwhile is none any more. EACCES. */
+  async function allow(actor: Actor): Promise<void> {
+    if (actor.role !== 'admin') throw new OpError('EACCES', 'Only an admin may do that')
+    if (actor.from === CONSOLE_FROM) return
+    const account = await accounts.get(actor.name)
+    const why = whyNot(account, actor.from, clock.now())
+    if (why !== undefined) throw new OpError('EACCES', `"${actor.name}" ${why}`)
+    if (account?.role !== 'admin') throw new OpError('EACCES', `"${actor.name}" is no admin any more`)
+  }
+
+  const record = (actor: Actor, event: AdminEvent): void =>
+    audit.record({ ...event, by: actor.name, from: actor.from })
+
+  async function find(name: string): Promise<Account> {
+    const account = await accounts.get(name)
+    if (account === undefined)
+      throw new OpError('ENOENT', `There is no account "${escapeText(name)}": see user list`)
+    return account
+  }
+
+  /** One change of a record: made, told to those who are logged in, written down. */
+  async function change(
+    actor: Actor,
+    name: string,
+    {
+      event = 'account changed',
+      what,
+    }: { readonly event?: 'account changed' | 'quota changed'; readonly what?: string },
+    to: (account: Account) => Account,
+    {
+      seen,
+      also,
+    }: { readonly seen?: number | undefined; readonly also?: (changed: Account) => unknown } = {},
+  ): Promise<Account> {
+    let before: Account | undefined
+    const changed = await accounts.update(
+      name,
+      (account) => {
+        before = account
+        return { ...to(account), changedBy: actor.name }
+      },
+      seen,
+    )
+    await also?.(changed)
+    record(actor, { event, account: name, ...(what && { what }), ...difference(before!, changed) })
+    live.changed(changed)
+    if (changed.disabled || changed.role !== before!.role) live.end(name)
+    return changed
+  }
+
+  /** Somebody must be able to get in and change things. */
+  async function keepOneAdmin(name: string): Promise<void> {
+    for await (const other of accounts.list()) {
+      const expired = other.expires !== null && other.expires <= clock.now()
+      if (other.name !== name && other.role === 'admin' && !other.disabled && !expired) return
+    }
+    throw new OpError('EPERM', `"${name}" is the last admin: make another one first`)
+  }
+
+  /** What was said, be it that there is none; else the setting. */
+  const quotaOf = (role: Role, bytes: number | null | undefined): number | null =>
+    bytes !== undefined ? bytes : role === 'user' ? defaultQuota() : null
+
+  return {
+    /** EACCES unless `actor` is an admin now. */
+    allow,
+
+    async add(
+      actor: Actor,
+      { name, role = 'user', password, keys = [], quota = {}, ...changes }: NewUser,
+    ): Promise<Account> {
+      await allow(actor)
+      checkChanges(changes)
+      const account: Account = {
+        ...newAccount(name, role),
+        ...changes,
+        ...(password === undefined ? {} : { password: await passwords.hash(checkPassword(password)) }),
+        keys: keys.map((line) => parseKeyLine(line).line),
+        quota: { bytes: quotaOf(role, quota.bytes), files: quota.files ?? null },
+        changedBy: actor.name,
+      }
+      await accounts.create(account)
+      await ledger.setLimits(name, account.quota)
+      if (hasHome(account)) await homes.make(name)
+      record(actor, { event: 'account added', account: name, what: role, after: factsOf(account) })
+      return account
+    },
+
+    /** Says where the files went, if there were any. `seen`: EBUSY when the record is another one by now. */
+    async remove(actor: Actor, name: string, seen?: number): Promise<string | undefined> {
+      await allow(actor)
+      const gone = await lanes.run('admins', async () => {
+        const account = await find(name)
+        if (account.role === 'admin') await keepOneAdmin(name)
+        await accounts.delete(name, seen)
+        return account
+      })
+      live.end(name)
+      const kept = await homes.retire(name)
+      await ledger.remove(name)
+      await codes.remove(name)
+      record(actor, {
+        event: 'account deleted',
+        account: name,
+        ...(kept === undefined ? {} : { what: `files in ${kept}` }),
+        before: factsOf(gone),
+      })
+      return kept
+    },
+
+    async list(actor: Actor): Promise<readonly Account[]> {
+      await allow(actor)
+      return Array.fromAsync(accounts.list())
+    },
+
+    /** All accounts and what each uses. */
+    async survey(actor: Actor): Promise<readonly { readonly account: Account; readonly usage: Usage }[]> {
+      await allow(actor)
+      const all: { account: Account; usage: Usage }[] = []
+      for await (const account of accounts.list())
+        all.push({ account, usage: await ledger.usage(account.name) })
+      return all
+    },
+
+    async show(actor: Actor, name: string): Promise<Account> {
+      await allow(actor)
+      return find(name)
+    },
+
+    async usage(actor: Actor, name: string): Promise<Usage> {
+      await allow(actor)
+      await find(name)
+      return ledger.usage(name)
+    },
+
+    async set(actor: Actor, name: string, changes: Changes, seen?: number): Promise<Account> {
+      await allow(actor)
+      checkChanges(changes)
+      return lanes.run('admins', async () => {
+        const before = await find(name)
+        const stays = changes.role !== 'user' && changes.disabled !== true && changes.expires == null
+        if (before.role === 'admin' && !stays) await keepOneAdmin(name)
+        return change(
+          actor,
+          name,
+          { what: Object.keys(changes).join(', ') },
+          (account) => ({ ...account, ...changes }),
+          { seen, also: (changed) => hasHome(changed) && homes.make(name) },
+        )
+      })
+    },
+
+    async setPassword(actor: Actor, name: string, password: string, seen?: number): Promise<Account> {
+      await allow(actor)
+      await find(name)
+      const hash = await passwords.hash(checkPassword(password))
+      return change(
+        actor,
+        name,
+        { what: 'password' },
+        (account) => ({ ...account, password: hash, demo: false }),
+        { seen },
+      )
+    },
+
+    async setQuota(actor: Actor, name: string, limits: Partial<Limits>, seen?: number): Promise<Account> {
+      await allow(actor)
+      // In turn, so that the ledger ends with what the record has.
+      return lanes.run(`quota of ${name}`, () =>
+        change(
+          actor,
+          name,
+          { event: 'quota changed' },
+          (account) => ({ ...account, quota: { ...account.quota, ...limits } }),
+          { seen, also: ({ quota }) => ledger.setLimits(name, quota) },
+        ),
+      )
+    },
+
+    async addKey(actor: Actor, name: string, line: string, seen?: number): Promise<KeyInfo> {
+      await allow(actor)
+      const { line: plain } = parseKeyLine(line)
+      await change(
+        actor,
+        name,
+        { what: 'key added' },
+        (account) => {
+          if (account.keys.length >= MOST_KEYS)
+            throw new OpError('EINVAL', `An account has at most ${MOST_KEYS} keys: remove one first`)
+          return { ...account, keys: [...account.keys.filter((key) => !sameKey(key, plain)), plain] }
+        },
+        { seen },
+      )
+      return keyInfo(plain)
+    },
+
+    /** By fingerprint, or the comment if it is one key's alone. */
+    async removeKey(actor: Actor, name: string, which: string, seen?: number): Promise<KeyInfo> {
+      await allow(actor)
+      let gone: string | undefined
+      await change(
+        actor,
+        name,
+        { what: 'key removed' },
+        (account) => {
+          gone = keyCalled(account, which)
+          return { ...account, keys: account.keys.filter((key) => key !== gone) }
+        },
+        { seen },
+      )
+      return keyInfo(gone!)
+    },
+
+    /** A one-time code is asked for at the next login. EEXIST when it is already. */
+    async addSecondStep(actor: Actor, name: string): Promise<Enrolment> {
+      await allow(actor)
+      await find(name)
+      if (await codes.has(name))
+        throw new OpError('EEXIST', `"${name}" has codes already: take them away first with totp del ${name}`)
+      const made = await codes.enrol(name)
+      record(actor, { event: 'account changed', account: name, what: 'one-time codes added' })
+      return made
+    },
+
+    /** ENOENT when there is none. */
+    async removeSecondStep(actor: Actor, name: string): Promise<void> {
+      await allow(actor)
+      await find(name)
+      if (!(await codes.remove(name))) throw new OpError('ENOENT', `"${name}" has no one-time codes`)
+      record(actor, { event: 'account changed', account: name, what: 'one-time codes removed' })
+    },
+
+    async hasSecondStep(actor: Actor, name: string): Promise<boolean> {
+      await allow(actor)
+      await find(name)
+      return codes.has(name)
+    },
+
+    /** Uses a code up, to see that the app has the right secret. */
+    async tryCode(actor: Actor, name: string, code: string): Promise<boolean> {
+      await allow(actor)
+      return codes.check(name, code)
+    },
+
+    /** Writes down what was done to the server itself. */
+    async note(actor: Actor, event: AdminEvent): Promise<void> {
+      await allow(actor)
+      record(actor, event)
+    },
+  }
+}
+
+/** ENOENT, and EINVAL when `which` is more than one of the account's keys. */
+function keyCalled({ name, keys }: Account, which: string): string {
+  const found = keys.filter((key) => keyInfo(key).fingerprint === which || keyInfo(key).comment === which)
+  if (found.length === 0)
+    throw new OpError('ENOENT', `"${name}" has no key "${escapeText(which)}": see key list ${name}`)
+  if (found.length > 1)
+    throw new OpError('EINVAL', `"${escapeText(which)}" is more than one key: name its fingerprint`)
+  return found[0]!
+}
+
+/** EINVAL with what is wrong. */
+export function checkPassword(password: string): string {
+  if (password.length < LEAST_PASSWORD)
+    throw new OpError('EINVAL', `That password is too short: use ${LEAST_PASSWORD} characters or more`)
+  if (KNOWN_PASSWORDS.has(password))
+    throw new OpError('EINVAL', 'That password is one that everybody knows: use another one')
+  if (password.length > MOST_PASSWORD)
+    throw new OpError('EINVAL', `That password is too long: use ${MOST_PASSWORD} characters or fewer`)
+  return password
+}
+
+export function keyInfo(line: string): KeyInfo {
+  const { key, comment } = parseKeyLine(line)
+  return { type: key.type, fingerprint: fingerprintOf(key), comment }
+}
+
+/** A record without its secrets. */
+function factsOf({ password, keys, version, changedBy, ...rest }: Account): Facts {
+  return {
+    ...rest,
+    password: password !== undefined,
+    keys: keys.map((line) => keyInfo(line).fingerprint),
+  }
+}
+
+/** What changed, as it was and as it is. */
+function difference(before: Account, after: Account): { readonly before: Facts; readonly after: Facts } {
+  const [was, is] = [factsOf(before), factsOf(after)]
+  const names = Object.keys(is).filter((name) => !isDeepStrictEqual(was[name], is[name]))
+  const pick = (facts: Facts): Facts => Object.fromEntries(names.map((name) => [name, facts[name]]))
+  return { before: pick(was), after: pick(is) }
+}
+
+function sameKey(one: string, other: string): boolean {
+  return one.split(' ')[1] === other.split(' ')[1]
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../base/clock.ts'
+import type { KeyValue } from '../store/key-value.ts'
+import { neighbourhood, networks } from './network.ts'
+
+/** What an address did that a person rarely does. A bare TCP connection is none of them. */
+export type Offence = 'wrong password' | 'unknown user' | 'protocol rubbish'
+
+export interface GuardSettings {
+  /** Points within the window at which an address is banned. */
+  readonly threshold: number
+  readonly windowMs: number
+  /** Of the first ban; each further one is twice as long as the one before, to a day. */
+  readonly banMs: number
+  /** Never scored nor banned: addresses or networks. */
+  readonly allow: readonly string[]
+}
+
+export interface Ban {
+  /** Address, or IPv6 /64. */
+  readonly address: string
+  /** ms since 1970. */
+  readonly until: number
+  readonly times: number
+  readonly reason: string
+}
+
+/** Keeps a score for each address; delays, then bans. Survives restarts by its store. */
+export interface Guard {
+  /** The ban in force, if there is one. Cheap: asked at every connection, before anything is read. */
+  banned(address: string): Ban | undefined
+  /** How long the answer to a login of this address should wait, in ms: 0 until it has offended. */
+  delay(address: string): number
+  /** The ban that this offence brought, if it did. */
+  record(address: string, offence: Offence): Promise<Ban | undefined>
+  /** A login that went well takes the score away, not a ban. */
+  forgive(address: string): void
+  ban(address: string, ms: number, reason: string): Promise<Ban>
+  /** Whether there was one. */
+  lift(address: string): Promise<boolean>
+  list(): readonly Ban[]
+}
+
+const POINTS: Readonly<Record<Offence, number>> = {
+  'wrong password': 1,
+  'unknown user': 2,
+  'protocol rubbish': 2,
+}
+/** The longest that one answer is held back. */
+const LONGEST_DELAY = 4_000
+const LONGEST_BAN = 24 * 3_600_000
+/** How long a past ban makes the next one longer. */
+const MEMORY = 7 * LONGEST_BAN
+/** Addresses with a score that are kept in mind; the oldest is forgotten for a newer one. */
+const MOST_SCORES = 20_000
+const PREFIX = 'ban/'
+
+/** Reads the bans of earlier runs from `store`. */
+export async function openGuard(settings: GuardSettings, store: KeyValue, clock: Clock): Promise<Guard> {
+  let lines = settings.allow
+  let exempt = networks(lines)
+  const scores = new Map<string, number[]>()
+  const bans = new Map<string, Ban>()
+  for await (const [, value] of store.entries(PREFIX)) {
+    if (isBan(value)) bans.set(value.address, value)
+  }
+
+  /** The settings may be read again while we run. */
+  function allowed(address: string): boolean {
+    if (lines !== settings.allow) {
+      lines = settings.allow
+      exempt = networks(lines)
+    }
+    return exempt.has(address)
+  }
+
+  /** Offences in the window, one time a point. */
+  function points(address: string): readonly number[] {
+    const since = clock.now() - settings.windowMs
+    const times = scores.get(address)?.filter((time) => time > since) ?? []
+    if (times.length === 0) scores.delete(address)
+    else scores.set(address, times)
+    return times
+  }
+
+  async function ban(address: string, ms: number, reason: string): Promise<Ban> {
+    const made = { address, until: clock.now() + ms, times: (remembered(address)?.times ?? 0) + 1, reason }
+    bans.set(address, made)
+    scores.delete(address)
+    await store.set(PREFIX + address, made)
+    return made
+  }
+
+  function remembered(address: string): Ban | undefined {
+    const past = bans.get(address)
+    return past && past.until > clock.now() - MEMORY ? past : undefined
+  }
+
+  function inForce(address: string): Ban | undefined {
+    const found = bans.get(address)
+    return found && found.until > clock.now() ? found : undefined
+  }
+
+  return {
+    banned: (address) => (bans.size === 0 || allowed(address) ? undefined : inForce(neighbourhood(address))),
+    delay(address) {
+      if (scores.size === 0) return 0
+      const { length } = points(neighbourhood(address))
+      return length === 0 ? 0 : Math.min(LONGEST_DELAY, 125 * 2 ** Math.min(length, 6))
+    },
+    async record(address, offence) {
+      if (allowed(address)) return undefined
+      const whose = neighbourhood(address)
+      const times = [...points(whose), ...Array.from({ length: POINTS[offence] }, () => clock.now())]
+      scores.delete(whose)
+      scores.set(whose, times)
+      if (scores.size > MOST_SCORES) scores.delete(scores.keys().next().value!)
+      if (times.length < settings.threshold) return undefined
+      const before = remembered(whose)?.times ?? 0
+      return ban(whose, Math.min(LONGEST_BAN, settings.banMs * 2 ** Math.min(before, 20)), offence)
+    },
+    forgive: (address) => void scores.delete(neighbourhood(address)),
+    ban: (address, ms, reason) => ban(neighbourhood(address), ms, reason),
+    async lift(address) {
+      const whose = address.endsWith('/64') ? address : neighbourhood(address)
+      scores.delete(whose)
+      const was = inForce(whose) !== undefined
+      bans.delete(whose)
+      await store.delete(PREFIX + whose)
+      return was
+    },
+    list: () => [...bans.values()].filter((one) => one.until > clock.now()).sort((a, b) => a.until - b.until),
+  }
+}
+
+function isBan(value: unknown): value is Ban {
+  if (typeof value !== 'object' || value === null) return false
+  const { address, until, times, reason } = value as Record<string, unknown>
+  return (
+    typeof address === 'string' &&
+    typeof until === 'number' &&
+    typeof times === 'number' &&
+    typeof reason === 'string'
+  )
+}

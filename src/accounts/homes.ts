@@ -1,0 +1,26 @@
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import type { Homes } from './actions.ts'
+import { checkName } from './rules.ts'
+
+/** `VAR/home/NAME`; those of deleted accounts in `VAR/removed/NAME-TIME`. */
+export function homesIn(folder: string, clock: Clock): Homes {
+  return {
+    async make(name) {
+      await mkdir(join(folder, 'home', checkName(name)), { recursive: true, mode: 0o700 })
+    },
+    async retire(name) {
+      const stamp = new Date(clock.now()).toISOString().replace(/[:.]/g, '-')
+      const kept = join('removed', `${checkName(name)}-${stamp}`)
+      await mkdir(join(folder, 'removed'), { recursive: true, mode: 0o700 })
+      try {
+        await rename(join(folder, 'home', name), join(folder, kept))
+        return kept
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+        throw error
+      }
+    },
+  }
+}

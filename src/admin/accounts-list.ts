@@ -1,0 +1,49 @@
+import type { Account } from '../accounts/account.ts'
+import { hasHome, showRights } from '../accounts/rules.ts'
+import { showBytes } from '../base/units.ts'
+import type { Usage } from '../quota/ledger.ts'
+import type { Desktop } from './menu.ts'
+import { showLimit, stateOf } from './show.ts'
+import { bar, fittedTable } from './table.ts'
+
+export interface Picked {
+  readonly account: Account
+  readonly usage: Usage
+}
+
+/** Narrowest screen with a column for rights, and with bars. */
+const WIDE = 76
+const MIDDLE = 60
+const BAR = 10
+
+/** One of the accounts, out of a table of all with a bar for what they use; undefined: none. */
+export async function pick({ screen, actor, parts }: Desktop, question: string): Promise<Picked | undefined> {
+  const all = await parts.actions.survey(actor)
+  const { head, lines } = accountTable(all, parts.now(), screen.columns - 4)
+  return screen.choose(
+    question,
+    all.map((value, index) => ({ label: lines[index]!, chosen: value.account.name, value })),
+    { head },
+  )
+}
+
+/** Fitted to `columns` cells: what is least needed is left out first. */
+function accountTable(
+  all: readonly Picked[],
+  now: number,
+  columns: number,
+): { readonly head: string; readonly lines: readonly string[] } {
+  const wide = columns >= WIDE - 4
+  const middle = columns >= MIDDLE - 4
+  const head = ['NAME', 'ROLE', 'STATE', ...(wide ? ['RIGHTS'] : []), ...(middle ? ['QUOTA'] : []), 'USED']
+  const rows = all.map(({ account, usage: { used, limit } }) => [
+    account.name,
+    account.role,
+    stateOf(account, now),
+    ...(wide ? [showRights(account.rights)] : []),
+    ...(middle ? [limit === null ? '' : bar(used / Math.max(1, limit), BAR)] : []),
+    hasHome(account) ? `${showBytes(used)} of ${showLimit(limit)}` : '',
+  ])
+  const [first = '', ...lines] = fittedTable([head, ...rows], columns)
+  return { head: first, lines }
+}

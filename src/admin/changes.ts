@@ -1,0 +1,102 @@
+import type { Account } from '../accounts/account.ts'
+import type { Changes } from '../accounts/actions.ts'
+import { rightsOf } from '../accounts/rules.ts'
+import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
+import { parseBytes, parseDuration } from '../base/units.ts'
+import type { Options, Values } from './word.ts'
+
+/** What `user add` and `user set` can say about an account, and how it is shown in their usage. */
+export const CHANGE_OPTIONS: Options = {
+  role: { type: 'string' },
+  rights: { type: 'string' },
+  expires: { type: 'string' },
+  networks: { type: 'string' },
+  sessions: { type: 'string' },
+  'rate-up': { type: 'string' },
+  'rate-down': { type: 'string' },
+  home: { type: 'string' },
+  overwrite: { type: 'string' },
+}
+export const CHANGE_USAGE =
+  '[--role user|admin] [--rights full|read-only|drop-box|read,list,…] [--expires DATE|30d|never] [--networks CIDR,…|any] [--sessions N|none] [--rate-up BYTES|none] [--rate-down BYTES|none] [--home yes|no] [--overwrite staged|in-place|default]'
+
+/** Only what was said. EUSAGE and EINVAL say what a value can be. */
+export function changesOf(values: Values, before: Pick<Account, 'rate'>, now: number): Changes {
+  const said = (name: string): string | undefined =>
+    values[name] === undefined ? undefined : String(values[name])
+  const field = <T>(name: string, key: string, read: (text: string) => T): Readonly<Record<string, T>> => {
+    const text = said(name)
+    return text === undefined ? {} : { [key]: read(text) }
+  }
+  const cap = (text: string | undefined, otherwise: number | null): number | null =>
+    text === undefined ? otherwise : limitOf(text, parseBytes)
+  const [up, down] = [said('rate-up'), said('rate-down')]
+  return {
+    ...field('role', 'role', roleOf),
+    ...field('rights', 'rights', rightsOf),
+    ...field('expires', 'expires', (text) => expiryOf(text, now)),
+    ...field('networks', 'networks', networksOf),
+    ...field('sessions', 'sessions', (text) => limitOf(text, count)),
+    ...field('home', 'home', yesOrNo),
+    ...field('overwrite', 'overwrite', overwriteOf),
+    ...(up === undefined && down === undefined
+      ? {}
+      : { rate: { up: cap(up, before.rate.up), down: cap(down, before.rate.down) } }),
+  }
+}
+
+/** A number, or null for "none". */
+export function limitOf(text: string, read: (text: string) => number): number | null {
+  return /^(none|unlimited|no limit|no)$/i.test(text.trim()) ? null : read(text)
+}
+
+/** EINVAL. */
+export function count(text: string): number {
+  if (!/^\s*\d{1,15}\s*$/.test(text))
+    throw new OpError('EINVAL', `"${escapeText(text)}" is not a number: write one such as 3, or none`)
+  return Number(text)
+}
+
+/** A date, a time from now such as 30d, or never. EINVAL. */
+export function expiryOf(text: string, now: number): number | null {
+  const word = text.trim()
+  if (word === 'never') return null
+  const ms = /^\d+(\.\d+)?[smhdw]$/.test(word) ? now + parseDuration(word) : dateOf(word)
+  if (!Number.isFinite(ms))
+    throw new OpError('EINVAL', `"${escapeText(text)}" is not a date: write 2027-01-31, 30d or never`)
+  return ms
+}
+
+/** "any", or networks between commas or spaces. What is none is refused when the change is made. */
+export function networksOf(text: string): readonly string[] {
+  const words = text.split(/[\s,]+/).filter((word) => word !== '')
+  return words.length === 0 || words.join() === 'any' ? [] : words
+}
+
+/** Only what says year, month and day: `Date.parse` takes much that people do not mean. */
+function dateOf(text: string): number {
+  return /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(text)
+    ? Date.parse(text.replace(' ', 'T'))
+    : Number.NaN
+}
+
+function roleOf(text: string): Account['role'] {
+  if (text === 'user' || text === 'admin') return text
+  throw new OpError('EUSAGE', `"${escapeText(text)}" is not a role: use user or admin`)
+}
+
+function yesOrNo(text: string): boolean {
+  if (text === 'yes') return true
+  if (text === 'no') return false
+  throw new OpError('EUSAGE', `"${escapeText(text)}" is neither yes nor no`)
+}
+
+function overwriteOf(text: string): Account['overwrite'] {
+  if (text === 'staged' || text === 'in-place') return text
+  if (text === 'default') return null
+  throw new OpError(
+    'EUSAGE',
+    `"${escapeText(text)}" is not a way to overwrite: use staged, in-place or default`,
+  )
+}

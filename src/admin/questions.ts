@@ -1,0 +1,169 @@
+import type { Awaitable } from '../base/awaitable.ts'
+import { isOpError } from '../base/error.ts'
+import { ctrlKeys, type Key, muted, type PromptOutput } from './enquirer.ts'
+import { fitted, wrapped } from './table.ts'
+
+/** One line of a list to choose from. */
+export interface Choice<T> {
+  readonly label: string
+  readonly value: T
+  /** Said beside it when there is room. */
+  readonly hint?: string
+  /** What stands there once it is chosen; by default its label. */
+  readonly chosen?: string
+}
+
+/** The sentence that says what is wrong with an answer, or undefined. */
+export type Check = (text: string) => Awaitable<string | undefined>
+
+/** A picture over the whole screen. */
+export interface Live {
+  /** Lines; what they hold from outside must be escaped already. What does not fit is cut off. */
+  readonly draw: () => Awaitable<readonly string[]>
+  readonly everyMs: number
+  /** Whether it goes on. */
+  readonly key: (key: Key, text: string | undefined) => Awaitable<boolean>
+}
+
+export interface ListOptions {
+  readonly initial?: number
+  /** A line above the choices. */
+  readonly head?: string
+  /** What Esc does. */
+  readonly back?: string
+}
+
+type Options = Readonly<Record<string, unknown>>
+
+/** What enquirer's Select is given: choices cut to the width, letters that go to what starts with them, a footer that helps. */
+export function choiceOptions<T>(
+  question: string,
+  choices: readonly Choice<T>[],
+  output: PromptOutput,
+  { initial = 0, head, back = 'Esc goes back' }: ListOptions,
+): Options {
+  const widest = Math.max(...choices.map(({ label }) => label.length))
+  const line = ({ label, hint }: Choice<T>): string =>
+    fitted(hint === undefined ? label : `${label.padEnd(widest)}   ${hint}`, output.columns - 4)
+  return {
+    message: question,
+    // Asked at each drawing: the width may be another one.
+    choices: choices.map((choice, index) => ({ name: String(index), message: () => line(choice) })),
+    index: initial,
+    limit: Math.max(3, output.rows - 5),
+    dispatch: letterGoesTo(choices.map(({ label }) => label)),
+    pageUp: turnPage(-1),
+    pageDown: turnPage(1),
+    actions: ctrlKeys({ d: 'cancel' }),
+    format: chosenLabel(choices.map(({ label, chosen }) => chosen ?? label.trim())),
+    footer: footerOf(choices.length, back, output),
+    ...(head === undefined ? {} : { choicesHeader: () => muted(fitted(`  ${head}`, output.columns - 1)) }),
+  }
+}
+
+/** What enquirer's Input and Password are given. */
+export function textOptions(
+  question: string,
+  output: PromptOutput,
+  {
+    initial,
+    check,
+    hint,
+  }: { readonly initial?: string; readonly check?: Check; readonly hint?: (text: string) => string },
+): Options {
+  return {
+    message: question,
+    initial,
+    async validate(text: string) {
+      const wrong = await check?.(text)
+      return wrong === undefined ? true : wrapped(wrong, output.columns - 3).join('\n  ')
+    },
+    actions: ctrlKeys({ u: 'reset' }),
+    footer(this: { readonly state: PromptState; readonly input: string }) {
+      // The sentence of a refused answer stands there already.
+      if (hint === undefined || this.state.error || this.state.submitted) return ''
+      return muted(`  ${fitted(hint(this.input), output.columns - 3)}`)
+    },
+  }
+}
+
+export function confirmOptions(question: string): Options {
+  return { message: question, initial: false, format: yesOrNo, actions: ctrlKeys({ d: 'cancel' }) }
+}
+
+/** A check that may throw its sentence. */
+export function sentence(check: (text: string) => unknown): (text: string) => string | undefined {
+  return (text) => {
+    try {
+      const said = check(text)
+      return typeof said === 'string' ? said : undefined
+    } catch (error) {
+      if (isOpError(error)) return error.message
+      throw error
+    }
+  }
+}
+
+interface PromptState {
+  readonly submitted?: boolean
+  readonly cancelled?: boolean
+  readonly error?: unknown
+}
+interface SelectPrompt {
+  readonly state: PromptState
+  readonly choices: readonly { readonly index: number }[]
+  readonly visible: readonly unknown[]
+  readonly selected: { readonly name: string }
+  readonly focused: { readonly index: number }
+  index: number
+  up(): unknown
+  down(): unknown
+  render(): unknown
+  alert(): unknown
+}
+
+/** Of what was chosen, what the person read; its name is ours. */
+function chosenLabel(labels: readonly string[]) {
+  return function (this: SelectPrompt): string {
+    return this.state.submitted && !this.state.cancelled ? (labels[Number(this.selected.name)] ?? '') : ''
+  }
+}
+
+/** Where one is in a list that does not fit, and what the keys do. */
+function footerOf(count: number, back: string, output: PromptOutput) {
+  return function (this: SelectPrompt): string {
+    if (this.state.submitted) return ''
+    const keys = `↑↓ or a letter, Enter; ${back}`
+    const where = count > this.visible.length ? `${this.focused.index + 1} of ${count} · ` : ''
+    return muted(fitted(`  ${where}${keys}`, output.columns - 1))
+  }
+}
+
+function letterGoesTo(labels: readonly string[]) {
+  return function (this: SelectPrompt & { choices: unknown }, letter: string | undefined): unknown {
+    const { choices, visible } = this as SelectPrompt
+    for (let step = 1; letter && step <= choices.length; step++) {
+      const at = (this.index + step) % choices.length
+      if (!labels[choices[at]!.index]!.toLowerCase().startsWith(letter.toLowerCase())) continue
+      if (at < visible.length) this.index = at
+      else {
+        this.choices = [...choices.slice(at), ...choices.slice(0, at)]
+        this.index = 0
+      }
+      return this.render()
+    }
+    return this.alert()
+  }
+}
+
+function turnPage(way: 1 | -1) {
+  return async function (this: SelectPrompt): Promise<void> {
+    for (let step = Math.max(1, this.visible.length - 1); step > 0; step--)
+      await (way > 0 ? this.down() : this.up())
+  }
+}
+
+/** Before the answer the question's (y/N) says enough. */
+function yesOrNo(this: { readonly state: PromptState }, yes: unknown): string {
+  return this.state.submitted && !this.state.cancelled ? (yes === true ? 'yes' : 'no') : ''
+}

@@ -1,0 +1,68 @@
+import { isIP } from 'node:net'
+import type { Actor } from '../accounts/actions.ts'
+import type { Ban } from '../accounts/guard.ts'
+import { plainAddress } from '../accounts/network.ts'
+import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
+import type { Desk, LiveRow } from './desk.ts'
+import type { WordsParts } from './word.ts'
+
+/** Who asks, and what there is to do it with. */
+export interface Asked {
+  readonly actor: Actor
+  readonly parts: WordsParts
+}
+
+/** The server that runs. EACCES for who is no admin, ENOTSUP when no server runs. */
+export async function deskOf({ actor, parts }: Asked): Promise<Desk> {
+  await parts.actions.allow(actor)
+  if (parts.desk === undefined) throw new OpError('ENOTSUP', 'No server runs here: start it first')
+  return parts.desk
+}
+
+/** Ends a connection. ENOENT when it is gone. */
+export async function endSession(asked: Asked, id: string): Promise<LiveRow> {
+  const desk = await deskOf(asked)
+  const row = (await desk.sessions()).find((session) => session.id === id)
+  if (row === undefined)
+    throw new OpError('ENOENT', `There is no session "${escapeText(id)}": see session list`)
+  const { actor, parts } = asked
+  await parts.actions.note(actor, { event: 'session ended', account: row.account, address: row.address })
+  desk.end(id)
+  return row
+}
+
+/** Bans an address for a time in ms. EINVAL when it is no address. */
+export async function banAddress(asked: Asked, address: string, ms: number): Promise<Ban> {
+  const { actor, parts } = asked
+  const desk = await deskOf(asked)
+  checkAddress(address)
+  const ban = await desk.guard.ban(address, ms, `by ${actor.name}`)
+  await parts.actions.note(actor, {
+    event: 'ban made',
+    address: ban.address,
+    until: new Date(ban.until).toISOString(),
+  })
+  return ban
+}
+
+/** EINVAL when it is none. */
+export function checkAddress(address: string): void {
+  if (isIP(plainAddress(address)) === 0)
+    throw new OpError('EINVAL', `"${escapeText(address)}" is not an address: write one such as 192.0.2.7`)
+}
+
+/** ENOENT when it is not banned. */
+export async function liftBan(asked: Asked, address: string): Promise<void> {
+  const { guard } = await deskOf(asked)
+  if (!(await guard.lift(address)))
+    throw new OpError('ENOENT', `"${escapeText(address)}" is not banned: see ban list`)
+  await asked.parts.actions.note(asked.actor, { event: 'ban lifted', address })
+}
+
+/** Stops the server as SIGTERM does. */
+export async function drainServer(asked: Asked): Promise<void> {
+  const desk = await deskOf(asked)
+  await asked.parts.actions.note(asked.actor, { event: 'server drained' })
+  desk.drain()
+}

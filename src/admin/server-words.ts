@@ -1,0 +1,131 @@
+import { escapeText } from '../base/escape.ts'
+import { parseDuration } from '../base/units.ts'
+import { count } from './changes.ts'
+import { readable } from './log-line.ts'
+import { banAddress, deskOf, drainServer, endSession, liftBan } from './server-actions.ts'
+import { quotaTotals, scriptTransfer, showTransfer, statusRows } from './server-rows.ts'
+import { showTime } from './show.ts'
+import { table } from './table.ts'
+import { answer, exactly, type Word } from './word.ts'
+
+/** Words about the server that runs: its sessions, bans, log and end. */
+export const SERVER_WORDS: Readonly<Record<string, Word>> = {
+  'session list': {
+    usage: 'session list [--json]',
+    summary: 'who is logged in, and what they move',
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      const rows = await (await deskOf(call)).sessions()
+      const cells = rows.map((row) => [
+        row.id,
+        row.account,
+        row.address,
+        row.kinds.join(', ') || '-',
+        escapeText(row.client),
+        row.transfers.map(showTransfer).join(', '),
+      ])
+      answer(
+        call,
+        rows.map((row) => ({
+          ...row,
+          since: isoOf(row.since),
+          transfers: row.transfers.map(scriptTransfer),
+        })),
+        table([['ID', 'ACCOUNT', 'FROM', 'KIND', 'CLIENT', 'MOVES'], ...cells]),
+      )
+    },
+  },
+  'session end': {
+    usage: 'session end ID',
+    summary: 'end a connection',
+    async run(call) {
+      const [id] = exactly(call.names, 1, this.usage)
+      const { account, address } = await endSession(call, id!)
+      answer(call, { id, account, address }, [`Session ${id} of "${account}" from ${address} is ended`])
+    },
+  },
+  'ban list': {
+    usage: 'ban list [--json]',
+    summary: 'addresses that may not connect',
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      const bans = (await deskOf(call)).guard.list()
+      const rows = bans.map(({ address, until, times, reason }) => [
+        address,
+        showTime(until),
+        String(times),
+        escapeText(reason),
+      ])
+      answer(
+        call,
+        bans.map((ban) => ({ ...ban, until: isoOf(ban.until) })),
+        table([['ADDRESS', 'UNTIL', 'TIMES', 'REASON'], ...rows]),
+      )
+    },
+  },
+  'ban add': {
+    usage: 'ban add ADDRESS [--for 1h]',
+    summary: 'ban an address',
+    options: { for: { type: 'string' } },
+    async run(call) {
+      const [address] = exactly(call.names, 1, this.usage)
+      const ban = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
+      answer(call, { ...ban, until: isoOf(ban.until) }, [
+        `"${ban.address}" is banned until ${showTime(ban.until)}`,
+      ])
+    },
+  },
+  'ban lift': {
+    usage: 'ban lift ADDRESS',
+    summary: 'let an address connect again',
+    async run(call) {
+      const [address] = exactly(call.names, 1, this.usage)
+      await liftBan(call, address!)
+      answer(call, { address }, [`"${address}" may connect again`])
+    },
+  },
+  log: {
+    usage: 'log [-n LINES] [--filter TEXT] [--json]',
+    summary: "the last lines of today's log",
+    options: { lines: { type: 'string', short: 'n' }, filter: { type: 'string' } },
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      const { values, json, io } = call
+      const lines = await (await deskOf(call)).logLines(
+        count(String(values.lines ?? '20')),
+        String(values.filter ?? ''),
+      )
+      // One object a line, as the log has it.
+      for (const line of lines) io.print(json ? line : readable(line))
+    },
+  },
+  'server status': {
+    usage: 'server status [--json]',
+    summary: 'version, time, load, quota',
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      const status = await (await deskOf(call)).status()
+      const quota = await quotaTotals(call)
+      answer(
+        call,
+        { ...status, since: isoOf(status.since), quota },
+        table(statusRows(status, quota, call.parts.now())),
+      )
+    },
+  },
+  'server drain': {
+    usage: 'server drain',
+    summary: 'stop the server when running transfers are over, as SIGTERM does',
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      await deskOf(call)
+      answer(call, { draining: true }, ['The server takes nobody new and ends'])
+      await call.io.settled?.()
+      await drainServer(call)
+    },
+  },
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,87 @@
+import { parseArgs } from 'node:util'
+import type { Actor } from '../accounts/actions.ts'
+import { isOpError, OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
+import { nearest } from '../base/units.ts'
+import { KEY_WORDS } from './key-words.ts'
+import { QUOTA_WORDS } from './quota-words.ts'
+import { SECOND_STEP_WORDS } from './second-step.ts'
+import { SERVER_WORDS } from './server-words.ts'
+import { USER_WORDS } from './user-words.ts'
+import type { Options, Values, Word, WordsIO, WordsParts } from './word.ts'
+
+export type { WordsIO, WordsParts } from './word.ts'
+
+/** Runs one command of an admin: exit status 0 done, 1 failed, 2 the words are off. */
+export async function runWords(
+  words: readonly string[],
+  actor: Actor,
+  parts: WordsParts,
+  io: WordsIO,
+): Promise<number> {
+  try {
+    const found = find(words)
+    if (found === undefined) return help(words, io)
+    const { word, rest } = found
+    const { values, positionals } = parse(word, rest)
+    await word.run({ actor, parts, io, names: positionals, values, json: values.json === true })
+    return 0
+  } catch (error) {
+    if (!isOpError(error)) throw error
+    io.complain(error.message)
+    return error.code === 'EUSAGE' ? 2 : 1
+  } finally {
+    await io.settled?.()
+  }
+}
+
+const JSON_OPTION: Options = { json: { type: 'boolean' } }
+
+/** Every word, in the order in which help shows them. */
+export const WORDS: Readonly<Record<string, Word>> = {
+  ...USER_WORDS,
+  ...KEY_WORDS,
+  ...SECOND_STEP_WORDS,
+  ...QUOTA_WORDS,
+  ...SERVER_WORDS,
+}
+
+function find(words: readonly string[]): { word: Word; rest: readonly string[] } | undefined {
+  for (const length of [2, 1]) {
+    const name = words.slice(0, length).join(' ')
+    if (Object.hasOwn(WORDS, name)) return { word: WORDS[name]!, rest: words.slice(length) }
+  }
+  return undefined
+}
+
+function help(words: readonly string[], io: WordsIO): number {
+  const asked = words.length === 0 || words[0] === 'help' || words.includes('--help')
+  const say = asked ? io.print : io.complain
+  if (!asked) {
+    const typed = words.slice(0, 2).join(' ')
+    const near = nearest(typed, Object.keys(WORDS))
+    say(`Unknown command "${escapeText(typed)}"${near ? `, did you mean "${near}"?` : ''}`)
+  }
+  const rows = Object.values(WORDS).map(({ usage, summary }) => `  ${usage}\n      ${summary}`)
+  say(['Commands:', ...rows].join('\n'))
+  return asked ? 0 : 2
+}
+
+function parse(word: Word, rest: readonly string[]): { values: Values; positionals: readonly string[] } {
+  try {
+    return parseArgs({
+      args: [...rest],
+      options: { ...word.options, ...JSON_OPTION },
+      allowPositionals: true,
+      strict: true,
+    })
+  } catch (cause) {
+    if (rest.some((text) => /^--password(=|$)/.test(text)))
+      throw new OpError(
+        'EUSAGE',
+        'A password is never taken from the command line, where others see it: use --password-stdin, and write it to standard input',
+      )
+    const why = cause instanceof Error ? cause.message.split('. ')[0]! : 'The words are off'
+    throw new OpError('EUSAGE', `${escapeText(why)}. Usage: ${word.usage}`, { cause })
+  }
+}

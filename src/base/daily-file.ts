@@ -1,0 +1,121 @@
+import { mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import sonic from 'sonic-boom'
+import type { Clock } from './clock.ts'
+
+/** A file a day in a folder, `YYYY-MM-DD.log` by local time; a new one from local midnight on. */
+export interface DailyFile extends AsyncDisposable {
+  write(line: string): void
+}
+
+/** Lines that a full disk keeps from being written are held up to this many bytes, then dropped. */
+const MOST_HELD = 4 * 1024 * 1024
+
+export interface DailyFileRules {
+  /** Older files are removed at each new one. */
+  readonly keepDays: number
+  /** A line is with the system before `write` returns: for what must be there before it is answered. */
+  readonly sync?: boolean
+}
+
+/** How long after a new file could not be made it is tried again. */
+const RETRY_MS = 60_000
+
+/**
+ * `rules` may change meanwhile. `onError` hears what the disk says; nothing is thrown at writers. While a day's file
+ * cannot be made, its lines go to the last one that could. EACCES and its kin when there is none at all.
+ */
+export function openDailyFile(
+  folder: string,
+  rules: DailyFileRules,
+  clock: Clock,
+  onError: (error: Error) => void,
+): DailyFile {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  let day = dayOf(clock.now())
+  let look = nextMidnight(clock.now())
+  let last = clock.now()
+  let sink = openSink(join(folder, `${day}.log`), rules, onError)
+  /** Of earlier days, not written out yet. */
+  const ending = new Set<Promise<void>>()
+  removeOld(folder, rules.keepDays, clock, onError)
+
+  function turnTo(today: string): void {
+    try {
+      const next = openSink(join(folder, `${today}.log`), rules, onError)
+      end()
+      sink = next
+      day = today
+    } catch (error) {
+      if (error instanceof Error) onError(error)
+      look = clock.now() + RETRY_MS
+    }
+    removeOld(folder, rules.keepDays, clock, onError)
+  }
+
+  function end(): void {
+    const ended = endOf(sink)
+    ending.add(ended)
+    ended.then(() => ending.delete(ended))
+  }
+
+  return {
+    write(line) {
+      const now = clock.now()
+      if (now >= look || now < last) {
+        look = nextMidnight(now)
+        const today = dayOf(now)
+        if (today !== day) turnTo(today)
+      }
+      last = now
+      sink.write(line)
+    },
+    async [Symbol.asyncDispose]() {
+      end()
+      await Promise.all(ending)
+    },
+  }
+}
+
+function openSink(
+  path: string,
+  { sync = false }: DailyFileRules,
+  onError: (error: Error) => void,
+): sonic.SonicBoom {
+  const sink = new sonic.SonicBoom({ fd: openSync(path, 'a', 0o600), maxLength: MOST_HELD, sync })
+  sink.on('error', onError)
+  sink.on('drop', () => {})
+  return sink
+}
+
+/** Writes what is held and closes; a disk that still fails gets no second chance. */
+function endOf(sink: sonic.SonicBoom): Promise<void> {
+  return new Promise((resolve) => {
+    sink.once('close', () => resolve())
+    sink.once('error', () => sink.destroy())
+    sink.end()
+  })
+}
+
+/** Local date, as files are named. */
+export function dayOf(ms: number): string {
+  const date = new Date(ms)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+}
+
+function nextMidnight(ms: number): number {
+  const date = new Date(ms)
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime()
+}
+
+function removeOld(folder: string, keepDays: number, clock: Clock, onError: (error: Error) => void): void {
+  const oldest = `${dayOf(clock.now() - keepDays * 86_400_000)}.log`
+  try {
+    for (const name of readdirSync(folder)) {
+      if (/^\d{4}-\d\d-\d\d\.log$/.test(name) && name < oldest) rmSync(join(folder, name))
+    }
+  } catch (error) {
+    if (error instanceof Error) onError(error)
+  }
+}

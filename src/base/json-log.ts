@@ -1,0 +1,90 @@
+import { pino } from 'pino'
+import type { Clock } from './clock.ts'
+import type { DailyFile } from './daily-file.ts'
+import { OpError } from './error.ts'
+import { escapeText } from './escape.ts'
+import type { Fields, Log } from './log.ts'
+
+/** Longest field in characters, longest line in bytes. */
+const MOST_FIELD = 1024
+const MOST_LINE = 4096
+
+export type Level = 'debug' | 'info' | 'warn'
+
+export interface JsonLogParts {
+  readonly file: Pick<DailyFile, 'write'>
+  readonly clock: Pick<Clock, 'now'>
+  /** The least that is logged; may change meanwhile. */
+  readonly rules: { readonly level: Level }
+  /** Sees every event that is logged, for the operator's screen. */
+  readonly also?: (level: string, event: string, fields: Fields) => void
+}
+
+/** JSON lines `{"at","level","event",…}`. */
+export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
+  const sink = pino(
+    {
+      level: rules.level,
+      base: undefined,
+      messageKey: 'event',
+      timestamp: () => `,"at":"${new Date(clock.now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write: (line: string) => file.write(Buffer.byteLength(line) <= MOST_LINE ? line : cut(line)) },
+  )
+
+  function over(own: Fields): Log {
+    const put = (at: 'debug' | 'info' | 'warn' | 'error', event: string, fields: Fields = {}): void => {
+      if (sink.level !== rules.level) sink.level = rules.level
+      if (!sink.isLevelEnabled(at)) return
+      const all = clean({ ...own, ...fields })
+      sink[at](all, event)
+      also?.(at, event, all)
+    }
+    return {
+      debug: (event, fields) => put('debug', event, fields),
+      info: (event, fields) => put('info', event, fields),
+      warn: (event, fields) => put('warn', event, fields),
+      error: (event, cause, fields) => put('error', event, { ...fields, ...described(cause) }),
+      with: (fields) => over({ ...own, ...fields }),
+    }
+  }
+  return over({})
+}
+
+/** What a peer sent cannot start a line of its own, nor move the reader's cursor, nor fill the disk. */
+function clean(fields: Fields): Fields {
+  const safe: Record<string, string | number | boolean> = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === 'string') safe[name] = escapeText(value.slice(0, MOST_FIELD))
+    else if (value !== undefined) safe[name] = value
+  }
+  return safe
+}
+
+function described(cause: unknown): Fields {
+  if (!(cause instanceof Error)) return { error: String(cause) }
+  const inner = cause.cause instanceof Error ? cause.cause.message : undefined
+  return {
+    error: cause.message,
+    code: cause instanceof OpError ? cause.code : undefined,
+    cause: inner,
+    stack: cause.stack,
+  }
+}
+
+/** A line too long keeps all its fields, the texts as far as there is room, and says that it was cut. */
+function cut(line: string): string {
+  const fields = JSON.parse(line) as Record<string, unknown>
+  for (let most = MOST_FIELD; ; most = Math.floor(most / 2)) {
+    const kept = Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === 'string' && !WHOLE.has(name) ? value.slice(0, most) : value,
+    ])
+    const text = `${JSON.stringify({ ...Object.fromEntries(kept), cut: true })}\n`
+    if (Buffer.byteLength(text) <= MOST_LINE || most === 0) return text
+  }
+}
+
+/** Fields that no peer can make long. */
+const WHOLE: ReadonlySet<string> = new Set(['at', 'level', 'event'])

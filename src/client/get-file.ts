@@ -1,0 +1,260 @@
+import { createHash } from 'node:crypto'
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { copy } from '../transfer/copy.ts'
+import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
+import { trailingDigest } from '../transfer/trailing-digest.ts'
+import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
+import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { Line } from './link.ts'
+import type { RemoteFile } from './remote-file.ts'
+import {
+  isPartial,
+  type LocalPlace,
+  localMd5,
+  mismatch,
+  type Outcome,
+  refused,
+  SMALL,
+  statOrNone,
+  type TransferParts,
+  type TransferWishes,
+  WINDOW,
+} from './transfer.ts'
+
+/** What a download that is not finished is called, until it is whole and verified. */
+const PART = '.part'
+
+/** Kept from one try of a download to the next. */
+export interface GetMemory {
+  /** Size and time of the file whose bytes this run has put into the part. */
+  began: { readonly size: number; readonly mtime: number } | undefined
+}
+
+export function newGet(): GetMemory {
+  return { began: undefined }
+}
+
+/**
+ * Fetches a file, or the rest of it, into NAME.part beside its place, and renames that when it is whole and verified.
+ * `known`: whether its upload was not finished, when that was asked before.
+ * ENOENT, EISDIR, EBUSY when it is partial at the server, EEXIST, ENOSPC, EIO, ECONNRESET.
+ */
+export async function getFile(
+  source: VirtualPath,
+  target: LocalPlace,
+  line: Line,
+  wishes: TransferWishes,
+  memory: GetMemory,
+  parts: TransferParts,
+  known?: boolean,
+): Promise<Outcome> {
+  const name = shown(nameOf(source))
+  // A listing that told of it has told what it is, too.
+  const remote = await (known === undefined
+    ? openSource(source, line)
+    : line.vfs.open(source, { read: true }))
+  try {
+    const there = await remote.stat()
+    if (wishes.partial !== true && (known ?? (await isPartial(line, source))))
+      throw new OpError(
+        'EBUSY',
+        `"${name}" is partial: its upload was not finished. Fetch it as it is with --partial`,
+      )
+    const same = await alreadyThere(source, there, target, line, wishes, parts)
+    if (same !== undefined) return same
+    return await fetch(source, remote, there, name, target, line, wishes, memory, parts)
+  } finally {
+    if (line.vfs.session.alive()) await remote.close()
+  }
+}
+
+async function openSource(source: VirtualPath, { vfs }: Line): Promise<RemoteFile> {
+  const there = await vfs.stat(source)
+  if (there.kind === 'directory')
+    throw new OpError('EISDIR', `"${shown(source)}" is a folder: fetch it with -r`)
+  if (there.kind !== 'file') throw new OpError('ENOTSUP', `"${shown(source)}" is no regular file`)
+  return vfs.open(source, { read: true })
+}
+
+/** The complete file, if it is there; EEXIST when it is another one and may not be replaced. */
+async function alreadyThere(
+  source: VirtualPath,
+  there: Stat,
+  target: LocalPlace,
+  { hashes }: Line,
+  wishes: TransferWishes,
+  parts: TransferParts,
+): Promise<Outcome | undefined> {
+  const here = await statOrNone(target.vfs, target.path)
+  if (here === undefined) return undefined
+  if (here.kind === 'directory')
+    throw new OpError('EISDIR', `"${target.name}" is a folder here: name a file, or remove it`)
+  if (wishes.restart || (wishes.force && here.size !== there.size)) return undefined
+  const theirs = here.size === there.size ? await hashes.md5(source) : undefined
+  const file = theirs === undefined ? undefined : await target.vfs.open(target.path, { read: true })
+  const ours = file && (await localMd5(file, here.size, parts))
+  await file?.close()
+  if (ours !== undefined && ours === theirs) {
+    parts.onProgress(here.size, here.size)
+    return { did: 'same', size: here.size, moved: 0, md5: ours, verified: true }
+  }
+  if (wishes.force) return undefined
+  const why =
+    ours !== undefined
+      ? `: its MD5 is ${ours} here and ${theirs} at the server`
+      : here.size === there.size
+        ? ' with as many bytes, and this server cannot tell whether they are the same'
+        : `: ${here.size} bytes here, ${there.size} at the server`
+  throw new OpError(
+    'EEXIST',
+    `"${target.name}" is here already${why}; nothing was changed. Add -f to replace it, or another name`,
+  )
+}
+
+async function fetch(
+  source: VirtualPath,
+  remote: RemoteFile,
+  there: Stat,
+  name: string,
+  target: LocalPlace,
+  line: Line,
+  wishes: TransferWishes,
+  memory: GetMemory,
+  parts: TransferParts,
+): Promise<Outcome> {
+  const { size } = there
+  const partPath = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
+  const plan = await decide(source, there, partPath, target, line, wishes, memory, parts)
+  const from = plan.do === 'continue' ? plan.offset : plan.do === 'nothing' ? size : 0
+  const verifies = wishes.verify !== false
+  const large = size > SMALL
+  // Asked for now, the server hashes while it sends.
+  const early = verifies && large ? line.hashes.md5(source) : undefined
+  early?.catch(() => {})
+  const part = await target.vfs.open(partPath, {
+    read: true,
+    write: true,
+    create: true,
+    truncate: plan.do !== 'continue' && plan.do !== 'nothing',
+  })
+  let isWhole = false
+  try {
+    memory.began = { size, mtime: there.mtime }
+    using trail =
+      verifies && large && part.descriptor !== undefined ? trailingDigest(part.descriptor) : undefined
+    trail?.reached(from)
+    const hash = verifies && !large && from === 0 ? createHash('md5') : undefined
+    parts.onProgress(from, from)
+    const end = await copy(remote, part, {
+      from,
+      to: size,
+      chunk: line.vfs.session.limits.read,
+      window: WINDOW,
+      signal: parts.signal,
+      onProgress(done) {
+        trail?.reached(done)
+        parts.onProgress(done, from)
+      },
+      onBytes: (bytes) => hash?.update(bytes),
+    })
+    const after = await remote.stat()
+    if (end < size || after.size !== size || after.mtime !== there.mtime)
+      throw new OpError(
+        'EBUSY',
+        `"${name}" changed at the server while it was fetched: say the same again, with --restart if its beginning changed`,
+      )
+    const ours = !verifies
+      ? undefined
+      : hash
+        ? hash.digest('hex')
+        : await (trail?.finish(size) ?? localMd5(part, size, parts))
+    const theirs = !verifies
+      ? undefined
+      : ((await (early ?? line.hashes.ofOpen(line.vfs.session, remote))) ??
+        (large ? undefined : await line.hashes.md5(source)))
+    if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs)
+    if (wishes.preserve)
+      await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })
+    if (large) await part.sync()
+    isWhole = true
+    await part.close()
+    await target.vfs.rename(partPath, target.path, {
+      replace: wishes.force === true || wishes.restart === true,
+    })
+    return {
+      did: 'moved',
+      size,
+      moved: size - from,
+      md5: ours,
+      verified: theirs !== undefined,
+      unverified: !verifies
+        ? 'not asked for'
+        : theirs === undefined
+          ? 'the server cannot tell MD5s'
+          : undefined,
+      resumedAt: from > 0 ? from : undefined,
+    }
+  } catch (error) {
+    if (!isWhole) await part.close()
+    if (!isOpError(error, 'ENOSPC')) throw error
+    throw await localRoom(error, target, partPath, size)
+  }
+}
+
+type Plan = Exclude<ResumePlan, { do: 'refuse' }>
+
+/** What to do with a part that is here from before. */
+async function decide(
+  source: VirtualPath,
+  there: Stat,
+  partPath: VirtualPath,
+  target: LocalPlace,
+  { hashes }: Line,
+  wishes: TransferWishes,
+  memory: GetMemory,
+  parts: TransferParts,
+): Promise<Plan> {
+  const here = await statOrNone(target.vfs, partPath)
+  if (here === undefined) return { do: 'start' }
+  if (here.kind !== 'file')
+    throw new OpError('EEXIST', `"${target.name}${PART}" is in the way: remove it or rename it`)
+  const own = memory.began?.size === there.size && memory.began.mtime === there.mtime
+  const file: FileHandle = await target.vfs.open(partPath, { read: true })
+  try {
+    const ours: Side = { size: here.size, md5: (bytes) => localMd5(file, bytes, parts) }
+    const theirs: Side = {
+      size: there.size,
+      md5: (bytes) => hashes.md5(source, bytes === there.size ? undefined : bytes),
+    }
+    const plan = await planResume(theirs, ours, {
+      restart: wishes.restart === true && memory.began === undefined,
+      trustSize: wishes.trustSize === true || own,
+    })
+    if (plan.do === 'refuse')
+      throw refused(
+        plan,
+        `${target.name}${PART}`,
+        { source: there.size, target: here.size },
+        { source: 'at the server', target: 'here' },
+      )
+    return plan
+  } finally {
+    await file.close()
+  }
+}
+
+/** Our own disk is full: how much more it needs, and that what came is kept. */
+async function localRoom(
+  cause: OpError,
+  target: LocalPlace,
+  partPath: VirtualPath,
+  size: number,
+): Promise<OpError> {
+  const kept = await statOrNone(target.vfs, partPath)
+  return new OpError(
+    'ENOSPC',
+    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.name}${PART}"; make room and say the same again`,
+    { cause },
+  )
+}

@@ -1,0 +1,150 @@
+import type { Clock } from '../base/clock.ts'
+import { isOpError, OpError } from '../base/error.ts'
+import { type Dialed, lost } from '../ssh/dial.ts'
+import type { Dialer } from './connect.ts'
+import { type RemoteHashes, remoteHashes } from './remote-hash.ts'
+import { type RemoteFileSystem, remoteFileSystem } from './remote-vfs.ts'
+import { openSession } from './sftp-session.ts'
+
+/** First wait before connecting again, and the longest, in ms. */
+const FIRST_WAIT = 200
+const LONGEST_WAIT = 5_000
+/** Sessions opened anew over a live connection without a byte moved, before it is taken for lost. */
+const MOST_REOPENED = 8
+
+export interface LinkParts {
+  readonly dialer: Dialer
+  readonly clock: Clock
+  /** ms without any byte moved after which it gives up connecting again; 0: at once. */
+  readonly patienceMs: number
+  /** The connection was lost, and is looked for again after `waitMs`. */
+  readonly onLost?: ((why: string, waitMs: number) => void) | undefined
+  readonly onBack?: (() => void) | undefined
+}
+
+/** What one try of some work is given. A session that nobody else uses, unless it is told to share. */
+export interface Line {
+  readonly vfs: RemoteFileSystem
+  readonly hashes: RemoteHashes
+  /** Whether the server is of our kind: what it holds back of an overwrite, which uploads are unfinished. */
+  readonly isOurs: boolean
+  /** Whether EXCL is known to be kept: rclone's server opens what is there all the same. */
+  readonly keepsExclusive: boolean
+  /** Runs a command there (a byte string). */
+  exec(command: string): Promise<{ readonly status: number | null; readonly stdout: string }>
+}
+
+/** A connection that comes back when it was lost. */
+export interface Link extends AsyncDisposable {
+  /** The first connection; errors are told and not tried again. */
+  open(signal?: AbortSignal): Promise<void>
+  readonly server: { readonly software: string; readonly kex: string; readonly cipher: string } | undefined
+  /** A line over the connection of now, which is made again when it is gone. Whoever takes it ends its session. */
+  line(signal: AbortSignal): Promise<Line>
+  /**
+   * Does `work`, and again from its beginning whenever the connection was lost under it, with waits that grow until
+   * it comes back. `moved` tells how much was moved so far: while that grows, it does not give up.
+   */
+  lasting<T>(
+    signal: AbortSignal,
+    moved: () => number,
+    work: (line: Line, again: boolean) => Promise<T>,
+  ): Promise<T>
+}
+
+export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkParts): Link {
+  let now: { readonly dialed: Dialed; readonly hashes: RemoteHashes } | undefined
+  let dialing: Promise<{ readonly dialed: Dialed; readonly hashes: RemoteHashes }> | undefined
+  let isOver = false
+  const end = new AbortController()
+
+  async function connection(
+    signal: AbortSignal | undefined,
+  ): Promise<{ dialed: Dialed; hashes: RemoteHashes }> {
+    if (isOver) throw new OpError('ECANCELED', 'The connection was closed')
+    if (now?.dialed.alive()) return now
+    now?.dialed.cut()
+    dialing ??= dialer.dial(signal === undefined ? end.signal : AbortSignal.any([end.signal, signal])).then(
+      (dialed) => {
+        now = { dialed, hashes: remoteHashes(dialed) }
+        dialing = undefined
+        return now
+      },
+      (error: unknown) => {
+        dialing = undefined
+        throw error
+      },
+    )
+    return dialing
+  }
+
+  async function line(signal: AbortSignal): Promise<Line> {
+    const { dialed, hashes } = await connection(signal)
+    const vfs = remoteFileSystem(await openSession(dialed))
+    return {
+      vfs,
+      keepsExclusive: /^(MiniFTP|OpenSSH)_/.test(dialed.software),
+      hashes,
+      isOurs: dialed.software.startsWith('MiniFTP'),
+      exec: (command) => dialed.exec(command),
+    }
+  }
+
+  return {
+    async open(signal) {
+      await connection(signal)
+    },
+    get server() {
+      return now === undefined ? undefined : { software: now.dialed.software, ...now.dialed.agreed }
+    },
+    line,
+    async lasting(signal, moved, work) {
+      let wait = FIRST_WAIT
+      let before = moved()
+      let since = clock.elapsed()
+      let reopened = 0
+      let isLost = false
+      for (let again = false; ; again = true) {
+        let taken: Line | undefined
+        const stop = (): void => taken?.vfs.session.end()
+        try {
+          taken = await line(signal)
+          signal.addEventListener('abort', stop, { once: true })
+          if (signal.aborted) throw lost()
+          if (isLost) onBack?.()
+          isLost = false
+          return await work(taken, again)
+        } catch (error) {
+          if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled', { cause: error })
+          if (isOver || !isOpError(error) || !COMES_BACK.has(error.code)) throw error
+          if (moved() > before) {
+            before = moved()
+            since = clock.elapsed()
+            wait = FIRST_WAIT
+            reopened = 0
+          }
+          // Only the session ended, as after a file that was given up: another one is there at once.
+          if (now?.dialed.alive() && reopened++ < MOST_REOPENED) continue
+          if (clock.elapsed() - since >= patienceMs) throw error
+          isLost = true
+          onLost?.(error.message, wait)
+        } finally {
+          signal.removeEventListener('abort', stop)
+          stop()
+        }
+        await clock.sleep(wait, signal).catch((cause: unknown) => {
+          throw new OpError('ECANCELED', 'Cancelled', { cause })
+        })
+        wait = Math.min(wait * 2, LONGEST_WAIT)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      isOver = true
+      end.abort()
+      now?.dialed.cut()
+    },
+  }
+}
+
+/** What waiting may mend. A login that is refused, or a key that changed, is not among it. */
+const COMES_BACK: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED'])

@@ -1,0 +1,227 @@
+import { realpathSync } from 'node:fs'
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { errnoOf } from '../vfs/errno.ts'
+import { openLocal } from '../vfs/local.ts'
+import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
+import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import { getFile, newGet } from './get-file.ts'
+import type { Line } from './link.ts'
+import { newPut, putFile } from './put-file.ts'
+import type { Job } from './queue.ts'
+import { partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
+import { ensureFolder, filesOf } from './tree.ts'
+
+export interface MoveWishes extends TransferWishes {
+  readonly recursive?: boolean
+}
+
+export interface PlanParts {
+  readonly wishes: MoveWishes
+  /** This machine's disk, as a tree from its root: links lead where they lead. */
+  readonly disk: VirtualFileSystem
+  /** Closes what the jobs need once they are over. */
+  readonly life: AsyncDisposableStack
+  /** Relative paths of this machine begin here. */
+  readonly folder: VirtualPath
+  readonly tell: (text: string) => void
+  /** What of a tree could not be taken along, though it should have been. */
+  readonly failed: (error: OpError) => void
+}
+
+/** Text as the bytes that names are. */
+export function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+/**
+ * The files to send (byte strings, as all names) to `target` (at the server; a folder takes them under their own names). Folders of a tree are
+ * made at once. ENOENT, EISDIR without `recursive`, ENOTDIR when several go to what is no folder.
+ */
+export async function planPut(
+  sources: readonly string[],
+  target: VirtualPath,
+  isFolder: boolean,
+  line: Line,
+  { wishes, disk, folder, tell, failed }: PlanParts,
+): Promise<readonly Job[]> {
+  const there = await statOrNone(line.vfs, target)
+  const into = there?.kind === 'directory'
+  if (isFolder && !into)
+    throw new OpError(
+      there ? 'ENOTDIR' : 'ENOENT',
+      `There is no folder "${shown(target)}" at the server: make it by mkdir`,
+    )
+  if (sources.length > 1 && !into)
+    throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none at the server`)
+  const jobs: Job[] = []
+  for (const name of sources) {
+    const path = virtualPath(name, folder)
+    const found = await lookHere(disk, path, name)
+    const place = into ? placeIn(target, nameOf(path), name) : target
+    if (found.kind === 'file') jobs.push(putJob(disk, path, shown(name), place, found.size, wishes))
+    else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(name)}" is no regular file`)
+    else if (wishes.recursive !== true)
+      throw new OpError('EISDIR', `"${shown(name)}" is a folder: send it with -r`)
+    else {
+      await ensureFolder(line.vfs, place)
+      const making: Promise<void>[] = []
+      const made = new Map<string, Promise<void>>()
+      const files = filesOf(disk, path, {
+        folder(names) {
+          const parent = made.get(names.slice(0, -1).join('/')) ?? Promise.resolve()
+          const own = parent.then(() => ensureFolder(line.vfs, below(place, names)))
+          own.catch(() => {})
+          made.set(names.join('/'), own)
+          making.push(own)
+          return Promise.resolve()
+        },
+        passedOver: leftOut(tell, failed),
+      })
+      for await (const file of files)
+        jobs.push(
+          putJob(
+            disk,
+            file.path,
+            `${shown(name)}/${shown(file.names.join('/'))}`,
+            below(place, file.names),
+            file.stat.size,
+            wishes,
+          ),
+        )
+      await Promise.all(making)
+    }
+  }
+  return jobs
+}
+
+/**
+ * The files to fetch into `target` (here; a folder takes them under their own names). Whatever the server calls
+ * them, they stay below it.
+ */
+export async function planGet(
+  sources: readonly VirtualPath[],
+  target: string,
+  isFolder: boolean,
+  line: Line,
+  { wishes, disk, life, folder, tell, failed }: PlanParts,
+): Promise<readonly Job[]> {
+  const place = virtualPath(target, folder)
+  const there = await statOrNone(disk, place)
+  const into = there?.kind === 'directory'
+  if (isFolder && !into)
+    throw new OpError(
+      there ? 'ENOTDIR' : 'ENOENT',
+      `There is no folder "${shown(target)}" here: make it first`,
+    )
+  if (sources.length > 1 && !into)
+    throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none here`)
+  // Its own root: no link in it, old or new, leads a file out of it.
+  const root = life.use(openLocal(folderHere(into ? place : parentOf(place), target)))
+  const jobs: Job[] = []
+  for (const path of sources) {
+    const found = await line.vfs.stat(path)
+    const name = into ? nameOf(path) : nameOf(place)
+    if (name === '') throw new OpError('EINVAL', 'The root has no name: say where to put it')
+    const own = placeIn(ROOT, name, shown(path))
+    if (found.kind === 'file') jobs.push(getJob(path, root, own, found.size, wishes))
+    else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(path)}" is no regular file`)
+    else if (wishes.recursive !== true)
+      throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
+    else {
+      await ensureFolder(root, own)
+      let partial = await partialsIn(line, path)
+      const files = filesOf(line.vfs, path, {
+        async folder(names) {
+          await ensureFolder(root, below(own, names))
+          partial = await partialsIn(line, below(path, names))
+        },
+        passedOver: leftOut(tell, failed),
+      })
+      for await (const file of files)
+        jobs.push(
+          getJob(
+            file.path,
+            root,
+            below(own, file.names),
+            file.stat.size,
+            wishes,
+            partial.has(file.names.at(-1)!),
+          ),
+        )
+    }
+  }
+  return jobs
+}
+
+function leftOut(tell: PlanParts['tell'], failed: PlanParts['failed']) {
+  return (what: string, why: string | OpError): void => {
+    tell(`"${what}" is left out: ${typeof why === 'string' ? why : why.message}`)
+    if (typeof why !== 'string') failed(why)
+  }
+}
+
+function putJob(
+  disk: VirtualFileSystem,
+  path: VirtualPath,
+  name: string,
+  target: VirtualPath,
+  size: number,
+  wishes: TransferWishes,
+): Job {
+  const memory = newPut()
+  return {
+    verb: 'put',
+    name,
+    target: shown(target),
+    size,
+    run: (line, parts) => putFile({ vfs: disk, path, name }, target, line, wishes, memory, parts),
+  }
+}
+
+function getJob(
+  source: VirtualPath,
+  root: VirtualFileSystem,
+  path: VirtualPath,
+  size: number,
+  wishes: TransferWishes,
+  known?: boolean,
+): Job {
+  const memory = newGet()
+  const name = shown(path.slice(1))
+  return {
+    verb: 'get',
+    name: shown(source),
+    target: name,
+    size,
+    run: (line, parts) => getFile(source, { vfs: root, path, name }, line, wishes, memory, parts, known),
+  }
+}
+
+function below(root: VirtualPath, names: readonly string[]): VirtualPath {
+  return names.reduce<VirtualPath>((path, name) => join(path, name), root)
+}
+
+/** EINVAL when a name is none: a server may say anything. */
+function placeIn(folder: VirtualPath, name: string, from: string): VirtualPath {
+  if (name === '') throw new OpError('EINVAL', `"${shown(from)}" has no name of its own: say where to put it`)
+  return join(folder, name)
+}
+
+async function lookHere(disk: VirtualFileSystem, path: VirtualPath, name: string): Promise<Stat> {
+  const found = await statOrNone(disk, path)
+  if (found === undefined) throw new OpError('ENOENT', `There is no "${shown(name)}" here`)
+  return found
+}
+
+function folderHere(folder: VirtualPath, name: string): string {
+  try {
+    return realpathSync(Buffer.from(folder, 'latin1'))
+  } catch (error) {
+    throw new OpError(
+      'ENOENT',
+      `The folder of "${shown(name)}" cannot be used (${errnoOf(error) ?? 'unknown'})`,
+      { cause: error },
+    )
+  }
+}

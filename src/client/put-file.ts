@@ -1,0 +1,206 @@
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { lost } from '../ssh/dial.ts'
+import { copy } from '../transfer/copy.ts'
+import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
+import type { FileHandle, OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { Line } from './link.ts'
+import type { RemoteFile } from './remote-file.ts'
+import {
+  isPartial,
+  type LocalPlace,
+  localMd5,
+  mismatch,
+  type Outcome,
+  refused,
+  SMALL,
+  statOrNone,
+  type TransferParts,
+  type TransferWishes,
+  WINDOW,
+} from './transfer.ts'
+
+/** Kept from one try of an upload to the next. */
+export interface PutMemory {
+  /** This run has begun to write the target, so what is there is its own. */
+  began: boolean
+  /** And it replaces a file, which a server of our kind shows until the new one is whole. */
+  replaces: boolean
+  /** The server writes from the beginning alone (rclone without a cache). */
+  cannotGoOn: boolean
+}
+
+export function newPut(): PutMemory {
+  return { began: false, replaces: false, cannotGoOn: false }
+}
+
+/**
+ * Sends a file, or the rest of it. What is there already is compared first, and the whole before it is closed.
+ * ENOENT, EISDIR, EEXIST when what is there is something else, EDQUOT, ENOSPC, EIO, ECONNRESET.
+ */
+export async function putFile(
+  source: LocalPlace,
+  target: VirtualPath,
+  line: Line,
+  wishes: TransferWishes,
+  memory: PutMemory,
+  parts: TransferParts,
+): Promise<Outcome> {
+  const file = await source.vfs.open(source.path, { read: true })
+  try {
+    const before = await file.stat()
+    return await send(file, before, source.name, target, line, wishes, memory, parts)
+  } finally {
+    await file.close()
+  }
+}
+
+async function send(
+  file: FileHandle,
+  before: Stat,
+  name: string,
+  target: VirtualPath,
+  line: Line,
+  wishes: TransferWishes,
+  memory: PutMemory,
+  parts: TransferParts,
+): Promise<Outcome> {
+  const { size } = before
+  const { vfs } = line
+  const { plan, opened } = await decide(file, size, name, target, line, wishes, memory, parts)
+  if (plan.do === 'nothing') {
+    parts.onProgress(size, size)
+    if (await isPartial(line, target)) await (await vfs.open(target, { write: true })).close()
+    return {
+      did: 'same',
+      size,
+      moved: 0,
+      md5: plan.md5,
+      verified: plan.md5 !== undefined,
+      unverified: plan.md5 === undefined ? NO_MD5 : undefined,
+    }
+  }
+  const from = plan.do === 'continue' ? plan.offset : 0
+  const remote =
+    opened ?? (await openFor(line, target, plan.do === 'continue' ? {} : { create: true, truncate: true }))
+  const own = memory.began
+  let reached = from
+  memory.began = true
+  memory.replaces ||= plan.do === 'replace'
+  try {
+    const verifies = wishes.verify !== false
+    const ours = verifies ? localMd5(file, size, parts) : undefined
+    ours?.catch(() => {})
+    parts.onProgress(from, from)
+    const end = await copy(file, remote, {
+      from,
+      to: size,
+      chunk: vfs.session.limits.write,
+      window: WINDOW,
+      signal: parts.signal,
+      onProgress(done) {
+        reached = done
+        parts.onProgress(done, from)
+      },
+    })
+    const after = await file.stat()
+    if (end < size || after.size !== size || after.mtime !== before.mtime)
+      throw new OpError(
+        'EBUSY',
+        `"${name}" changed while it was sent: say the same again, with -f if its beginning changed`,
+      )
+    const theirs = verifies ? await line.hashes.ofOpen(vfs.session, remote) : undefined
+    const md5 = await ours
+    if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs)
+    const closing: Promise<unknown>[] = []
+    if (wishes.preserve)
+      closing.push(
+        Promise.resolve(
+          remote.setstat({ mode: before.mode & 0o777, atime: before.atime, mtime: before.mtime }),
+        ),
+      )
+    if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
+    closing.push(remote.close())
+    await Promise.all(closing)
+    const late = verifies && theirs === undefined ? await line.hashes.md5(target) : theirs
+    if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late)
+    return {
+      did: 'moved',
+      size,
+      moved: size - from,
+      md5,
+      verified: late !== undefined,
+      unverified: !verifies ? 'not asked for' : late === undefined ? NO_MD5 : undefined,
+      resumedAt: from > 0 ? from : undefined,
+    }
+  } catch (error) {
+    await remote.abandon()
+    // What this run began may be begun again, where the server does not let it go on.
+    if (own && from > 0 && reached === from && isOpError(error, 'EIO')) {
+      memory.cannotGoOn = true
+      throw lost(error)
+    }
+    throw error
+  }
+}
+
+const NO_MD5 = 'the server cannot tell MD5s'
+
+type Plan = Exclude<ResumePlan, { do: 'refuse' }>
+
+/** A new file is opened before anything is asked; only a name that is taken is looked into. */
+async function decide(
+  file: FileHandle,
+  size: number,
+  name: string,
+  target: VirtualPath,
+  line: Line,
+  wishes: TransferWishes,
+  memory: PutMemory,
+  parts: TransferParts,
+): Promise<{ readonly plan: Plan; readonly opened?: RemoteFile }> {
+  const { vfs, hashes, isOurs } = line
+  if (!memory.began && line.keepsExclusive) {
+    try {
+      return { plan: { do: 'start' }, opened: await openFor(line, target, { create: true, exclusive: true }) }
+    } catch (error) {
+      if (!isOpError(error, 'EEXIST')) throw error
+    }
+  }
+  const there = await statOrNone(vfs, target)
+  if (there?.kind === 'directory')
+    throw new OpError(
+      'EISDIR',
+      `"${shown(target)}" is a folder: name a file, or put into it with a "/" at the end`,
+    )
+  if (there !== undefined && there.kind !== 'file')
+    throw new OpError('EEXIST', `"${shown(target)}" is no file, and stays as it is`)
+  // What this run began to replace is still the old file there, until the new one is whole.
+  if ((memory.replaces && isOurs) || memory.cannotGoOn) return { plan: { do: 'replace' } }
+  const own = memory.began
+  const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
+  const theirs = there && {
+    size: there.size,
+    md5: (bytes: number) => hashes.md5(target, bytes === there.size ? undefined : bytes),
+  }
+  // Bytes of this very run need no proof where none can be had.
+  const plan = await planResume(ours, theirs, own ? { trustSize: true } : wishes)
+  if (plan.do === 'refuse')
+    throw refused(
+      plan,
+      name,
+      { source: size, target: there?.size ?? 0 },
+      { source: 'here', target: 'at the server' },
+    )
+  return { plan }
+}
+
+/** Open for writing, and for reading where that is allowed: to be hashed before it is closed. */
+async function openFor({ vfs }: Line, target: VirtualPath, flags: OpenFlags): Promise<RemoteFile> {
+  try {
+    return await vfs.open(target, { ...flags, read: true, write: true })
+  } catch (error) {
+    if (!isOpError(error, 'EACCES')) throw error
+    return vfs.open(target, { ...flags, write: true })
+  }
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { isOpError, OpError } from '../base/error.ts'
+import { quoteWord } from '../commands/quoting.ts'
+import type { Digests } from '../transfer/digest.ts'
+import type { ResumePlan, ResumeWishes } from '../transfer/resume.ts'
+import type { FileHandle, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { Line } from './link.ts'
+
+/** Bytes that may be under way between the two sides. */
+export const WINDOW = 8 * 1024 * 1024
+/** Up to here a file is hashed as its bytes pass, and not in a thread. */
+export const SMALL = 1024 * 1024
+
+export interface TransferWishes extends ResumeWishes {
+  /** Keep times and permissions. */
+  readonly preserve?: boolean
+  /** Compare the whole MD5 before it is done; true unless said otherwise. */
+  readonly verify?: boolean
+  /** Fetch a file whose upload was not finished, as it is. */
+  readonly partial?: boolean | undefined
+}
+
+/** How one file went. */
+export interface Outcome {
+  readonly did: 'moved' | 'same'
+  /** Bytes of the file, and how many of them were moved this time. */
+  readonly size: number
+  readonly moved: number
+  /** Of the whole file, where it was made. */
+  readonly md5: string | undefined
+  /** Both sides have this MD5. False with `unverified`. */
+  readonly verified: boolean
+  /** Why it could not be compared. */
+  readonly unverified?: string | undefined
+  /** It went on from this byte. */
+  readonly resumedAt?: number | undefined
+}
+
+export interface TransferParts {
+  readonly digests: Digests
+  readonly signal: AbortSignal
+  /** `done`: bytes of the file that are in place; `from`: those that were there before. */
+  readonly onProgress: (done: number, from: number) => void
+}
+
+/** Where a file lies on this machine. */
+export interface LocalPlace {
+  readonly vfs: VirtualFileSystem
+  readonly path: VirtualPath
+  /** As a person knows it. */
+  readonly name: string
+}
+
+/** MD5 of the first `bytes` of an open local file, in hex. */
+export async function localMd5(
+  file: FileHandle,
+  bytes: number,
+  { digests, signal }: Pick<TransferParts, 'digests' | 'signal'>,
+): Promise<string> {
+  if (bytes > SMALL) {
+    const hash = await digests.of(
+      `${file.descriptor}`,
+      file,
+      { algorithm: 'md5', offset: 0, length: bytes },
+      signal,
+    )
+    return Buffer.from(hash).toString('hex')
+  }
+  const place = Buffer.allocUnsafe(bytes)
+  let at = 0
+  while (at < bytes) {
+    const count = await file.read([place.subarray(at)], at)
+    if (count === 0) break
+    at += count
+  }
+  return createHash('md5').update(place.subarray(0, at)).digest('hex')
+}
+
+/** What is there, or undefined. */
+export async function statOrNone(vfs: VirtualFileSystem, path: VirtualPath): Promise<Stat | undefined> {
+  try {
+    return await vfs.stat(path)
+  } catch (error) {
+    if (isOpError(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** What only a server of our kind tells of a file: that its upload was not finished. */
+export async function isPartial({ isOurs, exec }: Line, path: VirtualPath): Promise<boolean> {
+  if (!isOurs) return false
+  const { status, stdout } = await exec(`stat --json ${quoteWord(path)}`)
+  return status === 0 && partialNames(`[${stdout}]`).length > 0
+}
+
+/** Names of the files of a folder whose uploads were not finished: one question for all of them. */
+export async function partialsIn({ isOurs, exec }: Line, folder: VirtualPath): Promise<ReadonlySet<string>> {
+  if (!isOurs) return new Set()
+  const { status, stdout } = await exec(`ls -a --json ${quoteWord(folder)}`)
+  return new Set(status === 0 ? partialNames(stdout) : [])
+}
+
+/** Of the list (a byte string) that a server printed; what cannot be read says nothing. */
+function partialNames(text: string): readonly string[] {
+  let list: unknown
+  try {
+    list = JSON.parse(Buffer.from(text, 'latin1').toString('utf8'))
+  } catch {
+    return []
+  }
+  const found = Array.isArray(list) ? (list as readonly unknown[]) : []
+  return found.flatMap((one) =>
+    typeof one === 'object' &&
+    one !== null &&
+    'partial' in one &&
+    one.partial === true &&
+    'name' in one &&
+    typeof one.name === 'string'
+      ? [Buffer.from(one.name).toString('latin1')]
+      : [],
+  )
+}
+
+/** A plan that changes nothing, as the error that says why and what to do. */
+export function refused(
+  plan: Extract<ResumePlan, { do: 'refuse' }>,
+  name: string,
+  sizes: { readonly source: number; readonly target: number },
+  sides: { readonly source: string; readonly target: string },
+): OpError {
+  const other = `add -f to replace what is ${sides.target}`
+  switch (plan.because) {
+    case 'longer':
+      return new OpError(
+        'EEXIST',
+        `"${name}" has ${sizes.target} bytes ${sides.target} and only ${sizes.source} ${sides.source}: it is another file and nothing was changed; ${other}`,
+      )
+    case 'differs': {
+      const part = plan.bytes === sizes.source ? 'the MD5' : `the MD5 of the first ${plan.bytes} bytes`
+      return new OpError(
+        'EEXIST',
+        `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add --restart to begin again, or another name`,
+      )
+    }
+    case 'unproved':
+      return new OpError(
+        'EEXIST',
+        `"${name}" is ${sides.target} with ${plan.bytes} bytes, and this server cannot tell whether they are the same: add --trust-size to go on from there, or -f to replace it`,
+      )
+  }
+}
+
+export function mismatch(name: string, here: string, there: string): OpError {
+  return new OpError(
+    'EIO',
+    `"${name}" did not arrive as it was sent: MD5 ${here} here and ${there} at the server. It was not taken for done; begin again with --restart`,
+  )
+}

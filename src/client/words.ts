@@ -1,0 +1,136 @@
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { Call, Command, CommandContext, CommandOptions } from '../commands/command.ts'
+import { cat, cp, mv, restore, stat } from '../commands/files.ts'
+import { cd, mkdir, pwd, rm } from '../commands/folders.ts'
+import { md5, sha256 } from '../commands/hashes.ts'
+import { type Language, languageOf, usageError } from '../commands/language.ts'
+import { ls } from '../commands/ls.ts'
+import { df, quota } from '../commands/space.ts'
+import { bye, helpFor } from '../commands/table.ts'
+import { splitWords, type Word } from '../commands/words.ts'
+import type { MoveWishes } from './plans.ts'
+
+/** Moves files for the words that do. Sources as the side they lie on has them, byte strings. */
+export interface Mover {
+  send(sources: readonly string[], target: string, wishes: MoveWishes, signal: AbortSignal): Promise<void>
+  fetch(sources: readonly Word[], target: string, wishes: MoveWishes, signal: AbortSignal): Promise<void>
+}
+
+/** The shell's words with a local side: what they are, and which side a word's names are of. */
+export interface ClientWords extends Language {
+  /** Runs a line (a byte string) at the side where its word belongs. */
+  runAt(line: string, there: CommandContext, here: CommandContext): Promise<void>
+  /** Whether the name at the end of a line that is being typed is of this machine. */
+  isLocal(line: string): boolean
+}
+
+const OPTIONS: CommandOptions = {
+  recursive: { type: 'boolean', short: 'r' },
+  preserve: { type: 'boolean', short: 'p' },
+  force: { type: 'boolean', short: 'f' },
+  restart: { type: 'boolean' },
+  partial: { type: 'boolean' },
+  'trust-size': { type: 'boolean' },
+  'no-verify': { type: 'boolean' },
+}
+
+export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
+  const wishes = ({ has }: Call): MoveWishes => ({
+    recursive: has('recursive') || settings.recursive === true,
+    preserve: has('preserve') || settings.preserve === true,
+    force: has('force') || settings.force === true,
+    restart: has('restart') || settings.restart === true,
+    partial: has('partial') || settings.partial === true,
+    trustSize: has('trust-size') || settings.trustSize === true,
+    verify: !has('no-verify') && settings.verify !== false,
+  })
+
+  const put: Command = {
+    name: 'put',
+    usage: 'put [-rpf] FILE [NAME]',
+    summary: 'send a file; -r: a folder with all in it',
+    options: OPTIONS,
+    async run(call) {
+      const [file, name, ...more] = call.args
+      if (file === undefined) throw usageError(call.command)
+      if (more.length > 0) throw several('mput', 'sends')
+      await mover.send([file], name ?? '', wishes(call), call.context.signal)
+    },
+  }
+  const mput: Command = {
+    name: 'mput',
+    usage: 'mput [-rpf] FILE...',
+    summary: 'send several files; patterns such as *.txt',
+    options: OPTIONS,
+    async run(call) {
+      if (call.args.length === 0) throw usageError(call.command)
+      await mover.send(call.args, '', wishes(call), call.context.signal)
+    },
+  }
+  const get: Command = {
+    name: 'get',
+    usage: 'get [-rpf] FILE [DIR [NAME]]',
+    summary: 'fetch a file; -r: a folder with all in it',
+    options: OPTIONS,
+    async run(call) {
+      const [file, folder, name, ...more] = call.args
+      if (file === undefined) throw usageError(call.command)
+      if (more.length > 0) throw several('mget', 'fetches')
+      const target = folder === undefined ? '' : name === undefined ? folder : `${folder}/${name}`
+      await mover.fetch([literal(file)], target, wishes(call), call.context.signal)
+    },
+  }
+  const mget: Command = {
+    name: 'mget',
+    usage: 'mget [-rpf] FILE...',
+    summary: 'fetch several files; patterns such as *.txt',
+    options: OPTIONS,
+    async run(call) {
+      if (call.args.length === 0) throw usageError(call.command)
+      await mover.fetch(call.args.map(literal), '', wishes(call), call.context.signal)
+    },
+  }
+  const lcd: Command = { ...cd, name: 'lcd', usage: 'lcd [FOLDER]', summary: 'go into a folder here' }
+  const lpwd: Command = { ...pwd, name: 'lpwd', usage: 'lpwd', summary: 'where you are here' }
+  const lls: Command = {
+    ...ls,
+    name: 'lls',
+    aliases: [],
+    usage: 'lls [-lha] [NAME...]',
+    summary: 'list a folder here',
+  }
+
+  const commands: Command[] = [
+    ...[put, get, mput, mget, ls, cd, pwd, mkdir, rm, mv, cp, cat, stat, restore, md5, sha256, quota],
+    ...[lls, lcd, lpwd, helpFor(() => commands), bye, df],
+  ]
+  const local: Language = languageOf([put, mput, lls, lcd, lpwd])
+  const all = languageOf(commands)
+
+  return {
+    ...all,
+    async runAt(line, there, here) {
+      const first = splitWords(line)[0]?.text ?? ''
+      if (local.find(first) === undefined) await all.run(line, there)
+      else await local.run(line, here)
+    },
+    isLocal(line) {
+      const [first = '', ...rest] = line.trimStart().split(/\s+/)
+      // The first name of get is the server's, and so is the second of put.
+      const names = rest.slice(0, -1).filter((word) => !word.startsWith('-')).length
+      if (first === 'get') return names > 0
+      if (first === 'put') return names === 0
+      return local.find(first) !== undefined
+    },
+  }
+}
+
+/** A name that stands for itself; patterns in the line were looked up already. */
+function literal(text: string): Word {
+  return { text, quoted: new Set(text.split('').keys()) }
+}
+
+function several(word: string, does: string): OpError {
+  return new OpError('EUSAGE', `"${shown(word)}" ${does} several files`)
+}

@@ -1,0 +1,83 @@
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { readFrom } from '../transfer/read.ts'
+import { nameOf, virtualPath } from '../vfs/path.ts'
+import type { FileHandle, VirtualPath } from '../vfs/vfs.ts'
+import type { Call, Command, TerminalTransfer } from './command.ts'
+import { howTo } from './elsewhere.ts'
+import { hashOf } from './hashes.ts'
+import { usageError } from './language.ts'
+import { tokenOf } from './put.ts'
+
+export const get: Command = {
+  name: 'get',
+  usage: 'get FILE [DIR [NAME]] [--partial] [--offset N --md5 HEX]',
+  summary: 'fetch a file',
+  options: {
+    partial: { type: 'boolean', about: ['a file as it is though its upload was not finished'] },
+    offset: { type: 'string', about: ['N', 'only what follows the first N bytes'] },
+    md5: { type: 'string', about: ['HEX', 'with --offset: MD5 of the first N bytes at your side'] },
+  },
+  examples: ['get *.jpg', 'ssh HOST get FILE > FILE'],
+  async run(call) {
+    const { args, context, command, matched } = call
+    const [name] = args
+    if (name === undefined || (args.length > 3 && !matched)) throw usageError(command)
+    if (context.terminal !== undefined) return toTerminal(call, context.terminal)
+    if (matched)
+      throw new OpError(
+        'EUSAGE',
+        'Several names fit, and only one file comes this way: fetch them by scp or sftp',
+      )
+    const file = await openWhole(call, virtualPath(name, context.cwd), name)
+    try {
+      const { size } = await file.stat()
+      const from = await provenOffset(call, name, size)
+      for await (const chunk of readFrom(file, from, size, context.signal)) await context.write(chunk.slice())
+    } finally {
+      await file.close()
+    }
+  },
+}
+
+/** Every file that was named: a pattern may have become several. The third word is the name it is to have. */
+async function toTerminal(call: Call, terminal: TerminalTransfer): Promise<void> {
+  const { args, context, matched } = call
+  const sources = matched ? args : args.slice(0, 1)
+  const files: { readonly name: string; readonly path: VirtualPath }[] = []
+  for (const source of sources) {
+    const path = virtualPath(source, context.cwd)
+    await (await openWhole(call, path, source)).close()
+    files.push({ name: (matched ? undefined : args[2]) ?? nameOf(path), path })
+  }
+  await terminal.send(files, howTo({ verb: 'get', paths: files.map(({ path }) => path) }, context))
+}
+
+/** EBUSY: its upload was not finished, and `--partial` was not said. */
+async function openWhole({ context, has }: Call, path: VirtualPath, name: string): Promise<FileHandle> {
+  const file = await context.vfs.open(path, { read: true })
+  // The mark is the name's; the open file does not know it.
+  const { partial } = await context.vfs.stat(path)
+  if (!partial || has('partial')) return file
+  await file.close()
+  throw new OpError(
+    'EBUSY',
+    `"${shown(name)}" is partial: its upload was not finished. Fetch it as it is by get --partial`,
+  )
+}
+
+/** Where to begin: what the caller has must be how the file begins. EINVAL. */
+async function provenOffset(call: Call, name: string, size: number): Promise<number> {
+  const token = tokenOf(call)
+  if (token === undefined) return 0
+  const { offset, md5 } = token
+  if (offset > size)
+    throw new OpError('EINVAL', `"${shown(name)}" has ${size} bytes, you have ${offset}: it is another file`)
+  const { hash } = await hashOf(call.context, name, 'md5', offset)
+  if (hash === md5) return offset
+  call.context.log('resume refused', { path: name, theirs: md5, ours: hash })
+  throw new OpError(
+    'EINVAL',
+    `Same name, different content: the first ${offset} bytes have MD5 ${hash} here and ${md5} at your side`,
+  )
+}

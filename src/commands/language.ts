@@ -1,0 +1,124 @@
+import { parseArgs } from 'node:util'
+import { isOpError, OpError } from '../base/error.ts'
+import { escapeText, shown } from '../base/escape.ts'
+import { nearest } from '../base/units.ts'
+import type { Call, Command, CommandContext } from './command.ts'
+import { fitsBeside, pairs, wrapped } from './layout.ts'
+import { expand, isPattern } from './patterns.ts'
+import { splitWords } from './words.ts'
+
+export interface Language {
+  readonly commands: readonly Command[]
+  find(word: string): Command | undefined
+  /** Runs a line (a byte string): words, patterns, options. Throws OpError; EUSAGE when the words are off. */
+  run(line: string, context: CommandContext): Promise<void>
+}
+
+export function languageOf(commands: readonly Command[]): Language {
+  const table = new Map<string, Command>()
+  for (const command of commands)
+    for (const name of [command.name, ...(command.aliases ?? [])]) table.set(name, command)
+
+  return {
+    commands,
+    find: (word) => table.get(word),
+    async run(line, context) {
+      const [first, ...rest] = splitWords(line)
+      if (first === undefined) return
+      const command = table.get(first.text)
+      if (command === undefined) throw unknownCommand(first.text, commands)
+      const args: string[] = []
+      let matched = false
+      for (const word of rest) {
+        if (!isPattern(word)) args.push(word.text)
+        else {
+          const names = await expand(word, context)
+          // A name that a pattern found is never an option.
+          args.push(...names.map((name) => (name.startsWith('-') ? `./${name}` : name)))
+          matched ||= names.length > 1
+        }
+      }
+      await command.run({ ...parse(command, args), matched, command, context })
+    },
+  }
+}
+
+/** What each command is for, a line each where a terminal of `columns` has the room. */
+export function longHelp(commands: readonly Command[], columns?: number): string {
+  const listed = commands.filter((command) => command.hidden !== true)
+  const usages = listed.map(({ usage, summary }) => [withoutOptions(usage), summary] as const)
+  const names = listed.map(({ name, summary }) => [name, summary] as const)
+  const rows = fitsBeside(usages, columns) ? usages : names
+  return `${pairs(rows, columns)}\n${wrapped('help COMMAND tells its options', columns)}`
+}
+
+/** All of one command: how it goes, what for, its options, and what it looks like. */
+export function helpOf(command: Command, columns?: number): string {
+  const { usage, summary, aliases = [], options = {}, examples = [] } = command
+  const rows = Object.entries(options).flatMap(([name, { short, type, about }]) => {
+    const long = type === 'string' ? `--${name} ${about?.[0] ?? 'VALUE'}` : `--${name}`
+    return about === undefined
+      ? []
+      : [[`${short === undefined ? '   ' : `-${short},`} ${long}`, about.at(-1)!] as const]
+  })
+  const parts = [
+    `${wrapped(usage, columns, '  ')}\n${wrapped(`  ${summary}`, columns, '  ')}`,
+    rows.length === 0 ? '' : pairs(rows, columns),
+    examples.map((line) => `  ${line}`).join('\n'),
+    aliases.length === 0 ? '' : `  The same: ${aliases.join(', ')}`,
+  ]
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function withoutOptions(usage: string): string {
+  return usage.replace(/ \[-[^\]]*\]/g, '')
+}
+
+/** The words alone. */
+export function shortHelp(commands: readonly Command[]): string {
+  const words = commands.filter(({ hidden }) => hidden !== true).map(({ name }) => name)
+  return `Commands: ${words.join(' ')}; help COMMAND tells more`
+}
+
+export function usageError(command: Command): OpError {
+  return new OpError('EUSAGE', `Usage: ${command.usage}`)
+}
+
+/** What a person reads of an error. */
+export function sentenceOf(error: OpError): string {
+  return error.message.split('\n').map(escapeText).join('\n')
+}
+
+/** The exit status of an error (sysexits are nobody's habit): 1 failed, 2 usage, 130 cancelled. */
+export function statusOfError(error: unknown): number {
+  if (isOpError(error, 'EUSAGE')) return 2
+  return isOpError(error, 'ECANCELED') ? 130 : 1
+}
+
+export function unknownCommand(word: string, commands: readonly Command[]): OpError {
+  const near = nearest(
+    word,
+    commands.filter(({ hidden }) => hidden !== true).flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  )
+  const hint = near === undefined ? '' : `, did you mean "${near}"?`
+  return new OpError('EUSAGE', `Unknown command "${shown(word)}"${hint}\n${shortHelp(commands)}`)
+}
+
+function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | 'has' | 'value'> {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...command.options },
+      allowPositionals: true,
+      strict: true,
+    })
+    return {
+      args: positionals,
+      has: (option) => values[option] === true,
+      value: (option) => (typeof values[option] === 'string' ? values[option] : undefined),
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? escapeText(cause.message.split('. ')[0]!) : 'The words are off'
+    throw new OpError('EUSAGE', `${why}. Usage: ${command.usage}`, { cause })
+  }
+}

@@ -1,0 +1,150 @@
+import stringWidth from 'string-width'
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { showBytes } from '../base/units.ts'
+import { virtualPath } from '../vfs/path.ts'
+import type { Entry, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { Call, Command, CommandContext } from './command.ts'
+import { jsonLine, jsonName } from './json.ts'
+import { inColumns, type Label } from './layout.ts'
+import { entriesOf } from './patterns.ts'
+
+export const ls: Command = {
+  name: 'ls',
+  aliases: ['dir'],
+  usage: 'ls [-lha] [--json] [NAME...]',
+  summary: 'list a folder; -l: with size and time',
+  examples: ['ls -lh photos', "ls 'my folder'", 'ls *.jpg'],
+  options: {
+    long: { type: 'boolean', short: 'l', about: ['with rights, size and time'] },
+    human: { type: 'boolean', short: 'h', about: ['sizes as people say them: 1.5 MiB'] },
+    all: { type: 'boolean', short: 'a', about: ['names that begin with a dot too'] },
+    one: { type: 'boolean', short: '1', about: ['one name a line'] },
+    json: { type: 'boolean', about: ['as one JSON value'] },
+  },
+  async run(call) {
+    const { context, args, has } = call
+    const files: Entry[] = []
+    const folders: { readonly name: string; readonly entries: readonly Entry[] }[] = []
+    for (const name of args.length === 0 ? ['.'] : args) {
+      const path = virtualPath(name, context.cwd)
+      const stat = await statOf(context, path)
+      if (stat.kind !== 'directory') files.push({ name, stat })
+      else folders.push({ name, entries: await sorted(context, path, has('all')) })
+    }
+    if (has('json')) {
+      const all = [...files, ...folders.flatMap(({ entries }) => entries)]
+      return context.print(jsonLine(all.map(({ name, stat }) => asJson(name, stat))))
+    }
+    await show(files, context.cwd, call)
+    for (const [index, { name, entries }] of folders.entries()) {
+      if (args.length > 1) await context.print(`${index + files.length > 0 ? '\n' : ''}${shown(name)}:`)
+      await show(entries, virtualPath(name, context.cwd), call)
+    }
+  },
+}
+
+/** A link that leads nowhere is listed as itself. */
+async function statOf({ vfs }: CommandContext, path: VirtualPath): Promise<Stat> {
+  try {
+    return await vfs.stat(path)
+  } catch (error) {
+    if (isOpError(error, 'ENOENT') || isOpError(error, 'ELOOP')) return vfs.stat(path, { follow: false })
+    throw error
+  }
+}
+
+async function sorted(
+  { vfs, signal }: CommandContext,
+  path: VirtualPath,
+  all: boolean,
+): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  for await (const entry of entriesOf(vfs, path)) {
+    if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
+    if (all || !entry.name.startsWith('.')) entries.push(entry)
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function show(entries: readonly Entry[], folder: VirtualPath, call: Call): Promise<void> {
+  const { context, has } = call
+  if (entries.length === 0) return
+  if (has('long')) return context.print((await longLines(entries, folder, call)).join('\n'))
+  const names = entries.map((entry) => label(entry, context))
+  if (context.columns === undefined || has('one'))
+    return context.print(names.map(({ text }) => text).join('\n'))
+  await context.print(inColumns(names, context.columns).join('\n'))
+}
+
+/** A name, and at a terminal what it is: `/` a folder, `@` a link. */
+function label({ name, stat }: Entry, { columns, colours }: CommandContext): Label {
+  const text = shown(name)
+  const mark =
+    columns === undefined ? '' : stat.kind === 'directory' ? '/' : stat.kind === 'symlink' ? '@' : ''
+  const colour = !colours
+    ? ''
+    : stat.kind === 'directory'
+      ? '\x1b[1;34m'
+      : stat.kind === 'symlink'
+        ? '\x1b[36m'
+        : ''
+  return {
+    text: colour === '' ? text + mark : `${colour}${text}\x1b[0m${mark}`,
+    width: stringWidth(text) + mark.length,
+  }
+}
+
+/** Under this, rights are left out. */
+const NARROW = 60
+
+async function longLines(
+  entries: readonly Entry[],
+  folder: VirtualPath,
+  { context, has }: Call,
+): Promise<readonly string[]> {
+  const narrow = context.columns !== undefined && context.columns < NARROW
+  const sizes = entries.map(({ stat }) =>
+    stat.kind === 'directory' ? '-' : has('human') ? showBytes(stat.size) : String(stat.size),
+  )
+  const width = sizes.reduce((most, size) => Math.max(most, size.length), 0)
+  const lines: string[] = []
+  for (const [at, { name, stat }] of entries.entries()) {
+    const mode = narrow ? '' : `${modeText(stat)} `
+    const target = stat.kind === 'symlink' ? ` -> ${await targetOf(context, folder, name)}` : ''
+    const mark = stat.kind === 'directory' ? '/' : ''
+    const { text } = label({ name, stat }, { ...context, columns: undefined })
+    lines.push(
+      `${mode}${sizes[at]!.padStart(width)} ${timeText(stat.mtime)} ${text}${mark}${target}${stat.partial ? ' (partial)' : ''}`,
+    )
+  }
+  return lines
+}
+
+async function targetOf({ vfs }: CommandContext, folder: VirtualPath, name: string): Promise<string> {
+  return shown(await vfs.readlink(virtualPath(name, folder)))
+}
+
+export function modeText({ kind, mode }: Stat): string {
+  const letters = 'rwxrwxrwx'
+  const type = kind === 'directory' ? 'd' : kind === 'symlink' ? 'l' : kind === 'file' ? '-' : '?'
+  return type + [...letters].map((letter, at) => (mode & (1 << (8 - at)) ? letter : '-')).join('')
+}
+
+/** Local time, to the minute. */
+export function timeText(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
+}
+
+export function asJson(name: string, stat: Stat) {
+  return {
+    ...jsonName(name),
+    kind: stat.kind,
+    size: stat.size,
+    mode: (stat.mode & 0o7777).toString(8).padStart(4, '0'),
+    mtime: new Date(stat.mtime * 1000).toISOString(),
+    partial: stat.partial === true,
+  }
+}

@@ -1,0 +1,167 @@
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { virtualPath } from '../vfs/path.ts'
+import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { Call, Command, CommandContext } from './command.ts'
+import { howTo } from './elsewhere.ts'
+import { usageError } from './language.ts'
+
+/** How many bytes the other side has, and the MD5 of them. */
+export interface Token {
+  readonly offset: number
+  readonly md5: string
+}
+
+export const put: Command = {
+  name: 'put',
+  usage: 'put FILE [NAME] [-f] [--size N] [--offset N --md5 HEX] [--whole-md5 HEX]',
+  summary: 'store a file',
+  examples: ['ssh HOST put NAME < FILE', 'tar c . | ssh HOST put backup.tar'],
+  options: {
+    force: { type: 'boolean', short: 'f', about: ['replace what is there'] },
+    size: { type: 'string', about: ['N', 'how many bytes must come: fewer leave a partial file'] },
+    offset: { type: 'string', about: ['N', 'go on with a file that has N bytes'] },
+    md5: { type: 'string', about: ['HEX', 'with --offset: MD5 of the first N bytes at your side'] },
+    'whole-md5': { type: 'string', about: ['HEX', 'MD5 of the whole: other content is not put in place'] },
+  },
+  async run(call) {
+    const { args, context, command, has } = call
+    if (context.terminal !== undefined) {
+      if (args.length > 2) throw usageError(command)
+      const [file = 'FILE', name] = args
+      const target = name === undefined ? context.cwd : virtualPath(name, context.cwd)
+      return context.terminal.receive(
+        { cwd: context.cwd, name, force: has('force') },
+        howTo({ verb: 'put', file, target }, context),
+      )
+    }
+    if (args.length < 1 || args.length > 2 || call.matched) throw usageError(command)
+    const name = args[1] ?? args[0]!
+    const path = virtualPath(name, context.cwd)
+    const token = tokenOf(call)
+    const size = numberOf(call, 'size')
+    const there = await statOf(context, path)
+    if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(name)}" is a folder`)
+    if (token === undefined && there !== undefined && !has('force')) {
+      throw new OpError(
+        'EEXIST',
+        `"${shown(name)}" is there already: replace it by put -f, or go on with it by --offset and --md5`,
+      )
+    }
+    const whole = md5Of(call, 'whole-md5')
+    const file =
+      token === undefined
+        ? await context.vfs.open(path, { read: true, write: true, create: true, truncate: true })
+        : await proved(context, name, path, token)
+    const { md5, end } = await store(context, file, name, token?.offset ?? 0, size, whole)
+    await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
+  },
+}
+
+/** Both or neither. EUSAGE. */
+export function tokenOf(call: Call): Token | undefined {
+  const offset = numberOf(call, 'offset')
+  const md5 = md5Of(call, 'md5')
+  if (offset === undefined && md5 === undefined) return undefined
+  if (offset === undefined || md5 === undefined) throw usageError(call.command)
+  return { offset, md5 }
+}
+
+function md5Of(call: Call, option: string): string | undefined {
+  const md5 = call.value(option)?.toLowerCase()
+  if (md5 !== undefined && !/^[0-9a-f]{32}$/.test(md5)) throw usageError(call.command)
+  return md5
+}
+
+function numberOf(call: Call, option: string): number | undefined {
+  const text = call.value(option)
+  if (text === undefined) return undefined
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(value)) throw usageError(call.command)
+  return value
+}
+
+async function statOf({ vfs }: CommandContext, path: VirtualPath): Promise<Stat | undefined> {
+  try {
+    return await vfs.stat(path)
+  } catch (error) {
+    if (isOpError(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+/** What is there, opened to go on with: where both sides have the same, and nowhere else. */
+async function proved(
+  context: CommandContext,
+  name: string,
+  path: VirtualPath,
+  { offset, md5 }: Token,
+): Promise<FileHandle> {
+  if (context.vfs.resume === undefined)
+    throw new OpError('ENOTSUP', 'Nothing can be gone on with here: replace it by put -f')
+  const file = await context.vfs.resume(path, offset)
+  try {
+    const hash = await md5Here(context, file, offset)
+    if (hash === md5) return file
+    context.log('resume refused', { path: name, theirs: md5, ours: hash })
+    throw new OpError(
+      'EINVAL',
+      `Same name, different content: the first ${offset} bytes of "${shown(name)}" have MD5 ${hash} here and ${md5} at your side; nothing was changed`,
+    )
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+}
+
+/** The input to its end. One that ends too early, is lost or is other content leaves what came unfinished. */
+async function store(
+  context: CommandContext,
+  file: FileHandle,
+  name: string,
+  from: number,
+  size: number | undefined,
+  whole: string | undefined,
+): Promise<{ md5: string; end: number }> {
+  // In a script lines follow: then only what was announced is the file's.
+  const left = size === undefined ? undefined : Math.max(0, size - from)
+  const body = context.body?.(left) ?? context.input
+  let at = from
+  let md5: string
+  try {
+    for await (const chunk of body) {
+      if (size !== undefined && at + chunk.length > size)
+        throw new OpError('EINVAL', `More came than the ${size} bytes that were announced`)
+      await file.write([chunk], at)
+      at += chunk.length
+    }
+    if (size !== undefined && at < size)
+      throw new OpError(
+        'EIO',
+        `The input ended at ${at} of ${size} bytes: what came is kept, go on from there`,
+      )
+    md5 = await md5Here(context, file, at)
+    if (whole !== undefined && md5 !== whole) {
+      context.log('upload refused', { path: name, theirs: whole, ours: md5 })
+      throw new OpError(
+        'EIO',
+        `Other content: the ${at} bytes of "${shown(name)}" have MD5 ${md5} here and ${whole} at your side; it was not put in place, send it again from the start`,
+      )
+    }
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+  await file.close()
+  return { md5, end: at }
+}
+
+/** Of what lies on the disk; off the loop. */
+async function md5Here(
+  { hash, account, signal }: CommandContext,
+  file: FileHandle,
+  length: number,
+): Promise<string> {
+  const made = await hash.of(account, file, { algorithm: 'md5', offset: 0, length }, signal)
+  return Buffer.from(made).toString('hex')
+}

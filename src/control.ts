@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { WordsIO } from './admin/words.ts'
+
+/** Longest line that either side takes: a key, a password, a list of accounts. */
+const MOST_LINE = 64 * 1024 * 1024
+
+/** What the console and the server say to each other, a JSON value a line. */
+type FromConsole =
+  | { readonly words: readonly string[] }
+  | { readonly input: string }
+  | { readonly yes: boolean | null }
+type FromServer =
+  | { readonly print: string }
+  | { readonly complain: string }
+  | { readonly need: 'input' }
+  | { readonly ask: string }
+  | { readonly exit: number }
+
+export function controlPath(folder: string): string {
+  return join(folder, 'control.sock')
+}
+
+/** Listens at `VAR/control.sock` (0600: who may open it is the machine's administrator) and runs what the console is told. */
+export async function listenControl(
+  folder: string,
+  run: (words: readonly string[], io: WordsIO) => Promise<number>,
+  failed: (error: unknown) => void,
+  umask: (mask: number) => number,
+): Promise<AsyncDisposable> {
+  const path = controlPath(folder)
+  rmSync(path, { force: true })
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => open.delete(socket))
+    answer(socket, run).catch((error: unknown) => {
+      failed(error)
+      socket.end(
+        `${JSON.stringify({ complain: 'Internal error, see the log' })}\n${JSON.stringify({ exit: 1 })}\n`,
+      )
+    })
+  })
+  const before = umask(0o177)
+  server.listen(path)
+  umask(before)
+  await once(server, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+async function answer(
+  socket: Socket,
+  run: (words: readonly string[], io: WordsIO) => Promise<number>,
+): Promise<void> {
+  const lines = linesOf<FromConsole>(socket)
+  const say = (message: FromServer): void => void socket.write(`${JSON.stringify(message)}\n`)
+  const first = await lines.next()
+  const words = first.done || !('words' in first.value) ? undefined : first.value.words
+  if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) return void socket.destroy()
+  const status = await run(words, {
+    print: (print) => say({ print }),
+    complain: (complain) => say({ complain }),
+    async input() {
+      say({ need: 'input' })
+      const next = await lines.next()
+      return !next.done && 'input' in next.value ? String(next.value.input) : ''
+    },
+    async confirm(ask) {
+      say({ ask })
+      const next = await lines.next()
+      const yes = !next.done && 'yes' in next.value ? next.value.yes : null
+      return yes === null ? undefined : yes === true
+    },
+  })
+  say({ exit: status })
+  socket.end()
+}
+
+/** Lets the server that listens there run `words`; undefined when none does. */
+export async function askServer(
+  folder: string,
+  words: readonly string[],
+  io: WordsIO,
+): Promise<number | undefined> {
+  const socket = connect(controlPath(folder))
+  try {
+    await once(socket, 'connect')
+  } catch {
+    return undefined
+  }
+  const say = (message: FromConsole): void => void socket.write(`${JSON.stringify(message)}\n`)
+  say({ words })
+  for await (const message of linesOf<FromServer>(socket)) {
+    if ('print' in message) io.print(message.print)
+    else if ('complain' in message) io.complain(message.complain)
+    else if ('need' in message) say({ input: await io.input() })
+    else if ('ask' in message) say({ yes: (await io.confirm(message.ask)) ?? null })
+    else {
+      socket.end()
+      return message.exit
+    }
+  }
+  io.complain('The server ended before it answered: look whether it did what you asked')
+  return 1
+}
+
+async function* linesOf<T>(socket: Socket): AsyncGenerator<T> {
+  let bytes = 0
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MOST_LINE) socket.destroy()
+  })
+  for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+    const message = objectIn(line)
+    if (message === undefined) return void socket.destroy()
+    yield message as T
+  }
+}
+
+/** Undefined for what neither side says: somebody else is there. */
+function objectIn(line: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

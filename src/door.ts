@@ -1,0 +1,148 @@
+import type { Account } from './accounts/account.ts'
+import { hasHome, showRights } from './accounts/rules.ts'
+import { type Standing, standingOf } from './accounts/standing.ts'
+import type { AccountStore } from './accounts/store.ts'
+import { then } from './base/awaitable.ts'
+import type { Clock } from './base/clock.ts'
+import { isOpError, OpError } from './base/error.ts'
+import { escapeText } from './base/escape.ts'
+import { alone, type Siblings } from './base/siblings.ts'
+import { isScp } from './scp/scp.ts'
+import type { Middleware, Session } from './ssh/session.ts'
+import { followed, type LiveTransfers } from './transfer/live.ts'
+import { Fresh } from './vfs/fresh.ts'
+import type { OpenHomes } from './vfs/home.ts'
+import { permitted } from './vfs/permitted.ts'
+import { Throttle, throttled } from './vfs/throttle.ts'
+import type { VirtualFileSystem } from './vfs/vfs.ts'
+
+export interface DoorParts {
+  readonly accounts: AccountStore
+  readonly homes: OpenHomes
+  readonly clock: Clock
+  /** Where the open files of scp are shown; SFTP, shell and exec show their own. */
+  readonly transfers: LiveTransfers
+  /** The other processes of this server: sessions are counted over all. */
+  readonly siblings?: Siblings
+}
+
+/** What stands between a session, of whatever kind, and its account's files. */
+export interface Door {
+  /** Lets a session through if its account may be here now and has not too many sessions already; else says why. */
+  readonly admit: Middleware
+  /** The tree of a session's account, within its rights and caps. EACCES: it has none. */
+  open(session: Session): Promise<VirtualFileSystem>
+  /** The record changed: caps hold for transfers that run now. */
+  changed(account: Account): void
+}
+
+/** What the sessions of an account share while there are any. */
+interface Seat {
+  sessions: number
+  readonly throttle: Throttle
+}
+
+export function openDoor({ accounts, homes, clock, transfers, siblings = alone }: DoorParts): Door {
+  const seats = new Map<string, Seat>()
+  const makers = new Map<string, Fresh>()
+  const standings = new WeakMap<Session, Standing>()
+  siblings.answer('sessions of', (name) => seats.get(String(name))?.sessions ?? 0)
+
+  function standing(session: Session): Standing {
+    const known = standings.get(session)
+    if (known !== undefined) return known
+    const made = standingOf(session.identity, session.origin.address, { accounts, clock })
+    standings.set(session, made)
+    return made
+  }
+
+  function takeSeat(account: string): { readonly seat: Seat } & Disposable {
+    const seat = seats.get(account) ?? { sessions: 0, throttle: new Throttle(clock) }
+    seats.set(account, seat)
+    seat.sessions += 1
+    return {
+      seat,
+      [Symbol.dispose]() {
+        seat.sessions -= 1
+        // A debt stays: coming back must not be a way around the cap.
+        if (seat.sessions === 0 && !seat.throttle.caps && seats.get(account) === seat) seats.delete(account)
+      },
+    }
+  }
+
+  /** EACCES when the account has as many sessions as it may have; the one that asks is counted already. */
+  async function checkCap({ name, sessions: most }: Account, here: number): Promise<void> {
+    if (most === null) return
+    const elsewhere = siblings.count === 0 ? [] : await siblings.ask('sessions of', name)
+    const all = elsewhere.reduce<number>((sum, count) => sum + Number(count), here)
+    if (all > most)
+      throw new OpError('EACCES', `"${name}" has ${most} of ${most} sessions open already: close one first`)
+  }
+
+  return {
+    admit: (next) => async (session) => {
+      const { identity, request, channel, log } = session
+      using taken = takeSeat(identity.account)
+      const { seat } = taken
+      try {
+        const account = await standing(session).now()
+        await checkCap(account, seat.sessions)
+        seat.throttle.set(account.rate)
+      } catch (error) {
+        if (!isOpError(error)) throw error
+        log.info('session refused', { code: error.code, message: error.message })
+        const end = request.type !== 'subsystem' && request.pty !== undefined ? '\r\n' : '\n'
+        await channel.writeError(Buffer.from(`${escapeText(error.message)}${end}`))
+        return 1
+      }
+      return await next(session)
+    },
+    async open(session) {
+      const { account: name } = session.identity
+      const now = standing(session)
+      let latest = await now.now()
+      if (!hasHome(latest)) {
+        throw new OpError(
+          'EACCES',
+          `"${name}" has no files here: an admin gets a home with user set ${name} --home yes`,
+        )
+      }
+      const throttle = seats.get(name)?.throttle ?? new Throttle(clock)
+      const fresh = makers.get(name) ?? new Fresh(clock)
+      makers.set(name, fresh)
+      const tree = permitted(
+        await homes.open(
+          name,
+          { session: session.id, address: session.origin.address },
+          () => latest.overwrite,
+        ),
+        {
+          rights: () =>
+            then(now.now(), (account) => {
+              latest = account
+              throttle.set(account.rate)
+              return account.rights
+            }),
+          describe: showRights,
+          fresh,
+        },
+      )
+      return {
+        ...tree,
+        open: (path, flags, attrs) =>
+          then(tree.open(path, flags, attrs), (file) => {
+            const capped = throttled(file, throttle, session.signal)
+            const { request } = session
+            if (request.type !== 'exec' || !isScp(request.command)) return capped
+            return followed(
+              capped,
+              { account: name, session: session.id, path, since: clock.now() },
+              flags,
+              transfers,
+            )
+          }),
+      }
+    },
+    changed: ({ name, rate }) => seats.get(name)?.throttle.set(rate),
+  }
+}

@@ -1,0 +1,121 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { LiveSessions } from './accounts/account.ts'
+import { type Actions, actionsOver, type Homes } from './accounts/actions.ts'
+import { homesIn } from './accounts/homes.ts'
+import { accountsOver } from './accounts/kv-store.ts'
+import { type Passwords, passwords } from './accounts/password.ts'
+import { type SecondSteps, secondStepsOver } from './accounts/second-step.ts'
+import { seedAccounts } from './accounts/seed.ts'
+import type { AccountStore } from './accounts/store.ts'
+import type { Audit } from './base/audit.ts'
+import type { Clock } from './base/clock.ts'
+import { openDailyFile } from './base/daily-file.ts'
+import { isAlive, markOf } from './base/living.ts'
+import { alone, type Siblings } from './base/siblings.ts'
+import { type Books, openBooks } from './quota/books.ts'
+import { openDatabase } from './store/database.ts'
+import type { KeyValue } from './store/key-value.ts'
+import { keyvOver } from './store/keyv.ts'
+import { sqlLedger } from './store/sql-ledger.ts'
+import { sqlUploads } from './store/sql-uploads.ts'
+import { sqlVersions } from './store/sql-versions.ts'
+import { measure } from './vfs/measure.ts'
+import type { UploadStore } from './vfs/uploads.ts'
+
+/** Accounts and all that is done with them, over the database in a VAR: what a server and a console without one share. */
+export interface Office extends AsyncDisposable {
+  readonly accounts: AccountStore
+  readonly passwords: Passwords
+  readonly ledger: Books
+  readonly actions: Actions
+  readonly codes: SecondSteps
+  readonly store: KeyValue
+  readonly uploads: UploadStore
+  readonly clock: Clock
+}
+
+export interface OfficeParts {
+  readonly folder: string
+  readonly clock: Clock
+  readonly live: LiveSessions
+  readonly demo: boolean
+  readonly adminPassword: string | undefined
+  readonly failed: (error: unknown) => void
+  /** Other processes that serve the same VAR. */
+  readonly siblings?: Siblings
+  /** Bytes of a user that is made without a quota; null = no limit. */
+  readonly defaultQuota: () => number | null
+}
+
+/** Opens (and, the first time, fills) the database of `folder`; the caller holds its lock. */
+export async function openOffice({
+  folder,
+  clock,
+  live,
+  demo,
+  adminPassword,
+  failed,
+  siblings = alone,
+  defaultQuota,
+}: OfficeParts): Promise<Office> {
+  await using undo = new AsyncDisposableStack()
+  const database = undo.adopt(openDatabase(join(folder, 'data', 'miniftp.sqlite')), (open) => open.close())
+  const store = keyvOver(database, 'miniftp')
+  const accounts = accountsOver(store, sqlVersions(database), clock)
+  const words = passwords()
+  const ledger = undo.use(
+    openBooks({
+      ledger: sqlLedger({ database, self: markOf(process.pid), isAlive }),
+      siblings,
+      clock,
+      measure: (account) => measure(join(folder, 'home', account)),
+      limitsOf: async (account) => (await accounts.get(account))?.quota,
+    }),
+  )
+  const file = undo.use(openDailyFile(join(folder, 'audit'), { keepDays: 400, sync: true }, clock, failed))
+  const audit: Audit = {
+    record: (event) =>
+      file.write(`${JSON.stringify({ at: new Date(clock.now()).toISOString(), ...event })}\n`),
+  }
+  const uploads = sqlUploads(database)
+  const homes = withUploads(homesIn(folder, clock), folder, uploads)
+  await seedAccounts({ accounts, passwords: words, ledger, homes }, demo, adminPassword)
+  const codes = secondStepsOver(store, clock)
+  const actions = actionsOver({
+    accounts,
+    passwords: words,
+    ledger,
+    live,
+    audit,
+    homes,
+    codes,
+    clock,
+    defaultQuota,
+  })
+  const closing = undo.move()
+  return {
+    accounts,
+    passwords: words,
+    ledger,
+    actions,
+    codes,
+    store,
+    uploads,
+    clock,
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+  }
+}
+
+/** With an account goes what its uploads have left out of sight: another of its name must not find it. */
+function withUploads(homes: Homes, folder: string, uploads: UploadStore): Homes {
+  return {
+    ...homes,
+    async retire(name) {
+      const kept = await homes.retire(name)
+      uploads.forget(name)
+      await rm(join(folder, 'staging', name), { recursive: true, force: true })
+      return kept
+    },
+  }
+}

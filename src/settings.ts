@@ -1,0 +1,210 @@
+import { z } from 'zod'
+import { networks } from './accounts/network.ts'
+import { parseBytes, parseDuration, showDuration } from './base/units.ts'
+
+/** A size in bytes or as "10 GiB"; a time in ms or as "5m". */
+const bytes = z.union([z.number(), z.string()]).transform(read((text) => parseBytes(text)))
+const ms = z.union([z.number(), z.string()]).transform(read((text) => parseDuration(text)))
+const words = z.string('write a word between quotes').min(1, 'it is empty')
+
+function whole(from: number, to: number, says: string) {
+  return z.union([z.number(), z.string()]).transform(
+    read((text) => {
+      const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN
+      if (!(value >= from && value <= to)) throw new Error(says)
+      return value
+    }),
+  )
+}
+
+const count = (from: number) =>
+  whole(from, Number.MAX_SAFE_INTEGER, `write a whole number of ${from} or more`)
+const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
+  z.enum(values, { error: `use ${values.slice(0, -1).join(', ')} or ${values.at(-1)}` })
+const addresses = z
+  .union([
+    z.array(z.string()),
+    z.string().transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    ),
+  ])
+  .transform((lines, context): readonly string[] => {
+    try {
+      networks(lines)
+    } catch (error) {
+      refuse(error, lines, context)
+    }
+    return lines
+  })
+
+/** Every setting with its default: key, unit, and why a site would set it. */
+export const SETTINGS = {
+  host: words
+    .default('127.0.0.1')
+    .describe('address to listen on; loopback alone while a known password is in use'),
+  port: whole(0, 65_535, 'a port is a number from 0 to 65535')
+    .default(8808)
+    .describe('TCP port; 0 takes any free one'),
+  var: words.default('var').describe('folder of homes, database, logs'),
+  hostkeys: words.default('hostkeys').describe('folder of host keys'),
+  'log-level': oneOf('debug', 'info', 'warn').default('info').describe('debug, info or warn'),
+  'log-keep-days': count(0).default(90).describe('older logs are removed at midnight'),
+  'login-grace': ms.default(20_000).describe('time to log in'),
+  'login-tries': count(1).default(6).describe('failed logins of a connection'),
+  'max-unauthenticated': count(1).default(2_000).describe('connections not logged in'),
+  'max-silent-per-address': count(1)
+    .default(64)
+    .describe('of those, silent ones of one address; then the oldest goes'),
+  'silent-time': ms.default(2_000).describe('without a KEXINIT; then a connection is silent'),
+  'max-channels': count(1).default(16).describe('channels of a connection'),
+  'max-handles': count(1).default(256).describe('open files and folders of a session'),
+  'descriptor-reserve': count(0)
+    .default(64)
+    .describe('descriptors that logins get and files do not; a quarter at most'),
+  'least-packet': whole(1024, 32_768, 'write a number of bytes from 1024 to 32768')
+    .default(1024)
+    .describe('bytes; smaller packets are much work'),
+  'max-queued': bytes.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
+  'rekey-bytes': bytes.default(1024 ** 3).describe('moved under the same keys'),
+  'rekey-time': ms.default(3_600_000).describe('age of keys; then they are renewed'),
+  keepalive: ms.default(15_000).describe('between questions whether a client is still there'),
+  'keepalive-tries': count(1).default(3).describe('of those without an answer; then it is cut'),
+  idle: ms.default(300_000).describe('connection without a channel'),
+  'idle-shell': ms.default(0).describe('shell at its prompt; 0: never ended'),
+  drain: ms.default(8_000).describe('how long SIGTERM waits for transfers'),
+  'guard-threshold': count(1).default(20).describe('points in the window that ban an address'),
+  'guard-window': ms.default(600_000).describe('how long a failed login counts'),
+  'guard-ban': ms.default(300_000).describe('first ban; each further one is twice as long'),
+  'guard-allow': addresses.default(['127.0.0.0/8', '::1']).describe('addresses never scored'),
+  overwrite: oneOf('staged', 'in-place')
+    .default('staged')
+    .describe('how an upload replaces a file: staged, in-place'),
+  durable: oneOf('overwrite', 'always', 'never')
+    .default('overwrite')
+    .describe('which uploads are fsynced: overwrite, always, never'),
+  'keep-replaced': ms.default(3_600_000).describe('how long a replaced file can be restored'),
+  'keep-parts': ms.default(86_400_000).describe('how long an interrupted overwrite can be resumed'),
+  'default-quota': bytes
+    .nullable()
+    .default(null)
+    .describe('of accounts made without --quota; none: no limit'),
+  ciphers: oneOf('fastest', 'client')
+    .default('fastest')
+    .describe('fastest of those a client names, or what the client likes best: client'),
+  'data-path': oneOf('fast', 'plain').default('fast').describe('fast, or plain: through the streams of ssh2'),
+} as const
+
+export const schema = z.strictObject(SETTINGS)
+
+export type Settings = Readonly<z.infer<typeof schema>>
+
+const DURATIONS: ReadonlySet<string> = new Set(
+  Object.entries(SETTINGS)
+    .filter(([, type]) => type.unwrap() === ms)
+    .map(([name]) => name),
+)
+
+/** What is fixed once the server listens; everything else holds at once when it is read again. */
+const FIXED: ReadonlySet<keyof Settings> = new Set([
+  'host',
+  'port',
+  'var',
+  'hostkeys',
+  'descriptor-reserve',
+  'keepalive',
+  'keepalive-tries',
+  'ciphers',
+  'data-path',
+])
+
+type View<T extends Readonly<Record<string, keyof Settings>>> = {
+  readonly [name in keyof T]: Settings[T[name]]
+}
+
+/** The settings of a running server, which may be read again. */
+export interface LiveSettings {
+  readonly now: Settings
+  /** Some of them under the names that a part has for them; each is looked up when it is asked for. */
+  view<const T extends Readonly<Record<string, keyof Settings>>>(names: T): View<T>
+  /** Takes over what can change; the names of what did, and of what waits for a new start. */
+  reread(settings: Settings): { readonly changed: readonly string[]; readonly waiting: readonly string[] }
+}
+
+export function liveSettings(first: Settings): LiveSettings {
+  let now = first
+  return {
+    get now() {
+      return now
+    },
+    view<const T extends Readonly<Record<string, keyof Settings>>>(names: T) {
+      const getters = Object.entries(names).map(([name, key]) => [
+        name,
+        { enumerable: true, get: () => now[key] },
+      ])
+      // Each property is a getter of the type that its setting has; the compiler does not follow defineProperties.
+      return Object.defineProperties({}, Object.fromEntries(getters)) as View<T>
+    },
+    reread(settings) {
+      const names = Object.keys(settings) as (keyof Settings)[]
+      const other = names.filter((name) => JSON.stringify(settings[name]) !== JSON.stringify(now[name]))
+      const waiting = other.filter((name) => FIXED.has(name))
+      now = Object.freeze({ ...settings, ...Object.fromEntries([...FIXED].map((name) => [name, now[name]])) })
+      return { changed: other.filter((name) => !FIXED.has(name)), waiting }
+    },
+  }
+}
+
+/** As a miniftp.toml that means the same. */
+export function printSettings(settings: Settings): string {
+  const lines = Object.entries(settings).map(([name, value]) => {
+    const why = SETTINGS[name as keyof Settings].description
+    return [written(name, value), ...(why ? [`# ${why}`] : [])].join('  ')
+  })
+  return lines.join('\n')
+}
+
+/** A line for each, as `--help` shows them. */
+export function describeSettings(): string {
+  const rows = Object.entries(SETTINGS).map(([name, type]) => {
+    const value = schema.parse({})[name as keyof Settings]
+    return [`  --${name}`.padEnd(28), `${type.description ?? ''} (${plain(name, value)})`.trim()].join('')
+  })
+  return rows.join('\n')
+}
+
+function written(name: string, value: unknown): string {
+  return value === null ? `# ${name} = "none"` : `${name} = ${quoted(name, value)}`
+}
+
+function quoted(name: string, value: unknown): string {
+  return typeof value === 'number' && !DURATIONS.has(name)
+    ? String(value)
+    : JSON.stringify(timed(name, value))
+}
+
+function plain(name: string, value: unknown): string {
+  return value === null ? 'none' : String(timed(name, value))
+}
+
+function timed(name: string, value: unknown): unknown {
+  return DURATIONS.has(name) ? showDuration(Number(value)) : value
+}
+
+/** A reader that throws sentences as one that tells zod. */
+function read(parse: (text: string) => number) {
+  return (value: string | number, context: { issues: unknown[] }): number => {
+    try {
+      return parse(String(value))
+    } catch (error) {
+      return refuse(error, value, context)
+    }
+  }
+}
+
+function refuse(error: unknown, input: unknown, context: { issues: unknown[] }): never {
+  context.issues.push({ code: 'custom', message: error instanceof Error ? error.message : '', input })
+  return z.NEVER
+}

@@ -1,0 +1,59 @@
+import { isOpError } from '../base/error.ts'
+import { escapeText, shown, textBytes } from '../base/escape.ts'
+import type { Log } from '../base/log.ts'
+import type { PacketPort } from '../ssh/session.ts'
+import type { VirtualPath } from '../vfs/vfs.ts'
+import { encodeOk, encodeReply, type Reply } from '../wire/replies.ts'
+import { statusOf } from '../wire/status.ts'
+
+/** Files whose refusal was told on stderr; more than that are not remembered, and so not told. */
+const MOST_TOLD = 1024
+
+/** What is sent to the client, in the order of its requests; and what is told beside it when something fails. */
+export class Outbox {
+  readonly port: PacketPort
+  readonly #log: Log
+  readonly #told = new Set<string>()
+
+  constructor(port: PacketPort, log: Log) {
+    this.port = port
+    this.#log = log
+  }
+
+  ok(id: number): void {
+    this.port.writer.put(encodeOk(id))
+  }
+
+  /** Answers with its size on the wire, in bytes. */
+  reply(id: number, reply: Reply): number {
+    const packet = encodeReply(id, reply)
+    this.port.writer.put(packet)
+    return packet.length
+  }
+
+  /** The status of a failure. A full quota or disk also goes to stderr, once a file; a failure of ours to the log. */
+  fail(
+    id: number,
+    error: unknown,
+    about: { readonly request: string; readonly path?: VirtualPath | undefined },
+  ): void {
+    this.reply(id, statusOf(error))
+    const path = about.path ?? (isOpError(error) ? error.path : undefined)
+    const fields = { request: about.request, path: path === undefined ? undefined : shown(path) }
+    if (!isOpError(error)) this.#log.error('request failed', error, fields)
+    else if (error.code === 'EDQUOT' || error.code === 'ENOSPC') this.#full(error.message, path ?? '', fields)
+    else
+      this.#log.debug('request refused', { ...fields, code: error.code, message: escapeText(error.message) })
+  }
+
+  #full(
+    message: string,
+    path: string,
+    fields: { readonly request: string; readonly path: string | undefined },
+  ): void {
+    if (this.#told.has(path) || this.#told.size >= MOST_TOLD) return
+    this.#told.add(path)
+    this.#log.info('quota refused', { ...fields, message: escapeText(message) })
+    this.port.writeError(Buffer.from(`${textBytes(message)}\r\n`, 'latin1'))
+  }
+}

@@ -1,0 +1,128 @@
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { parentOf, virtualPath } from '../vfs/path.ts'
+import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import { MOST_SIZE } from '../zmodem/line.ts'
+import type { IncomingFile, Storage } from '../zmodem/receive.ts'
+import { prefixCrc } from '../zmodem/send.ts'
+
+export interface IncomingParts {
+  readonly vfs: VirtualFileSystem
+  readonly cwd: VirtualPath
+  /** What the first file is to be called, or the folder for all; else they keep their names. */
+  readonly name: string | undefined
+  /** Replace what is there. */
+  readonly force: boolean
+  /** Sentences about files that were not taken. */
+  readonly refusals: string[]
+  readonly signal: AbortSignal
+  readonly log: (event: string, fields: Readonly<Record<string, string | number>>) => void
+}
+
+type Proof = (bytes: number) => Promise<number | undefined>
+
+/** Where files that a terminal sends go. What is not taken is said in `refusals`, and the others go on. */
+export function storageIn(parts: IncomingParts): Storage {
+  const { vfs, refusals } = parts
+  let count = 0
+
+  async function open(file: IncomingFile, proof: Proof) {
+    const path = await pathOf(parts, file, count)
+    count += 1
+    if ((file.size ?? 0) > MOST_SIZE) {
+      throw new OpError(
+        'EFBIG',
+        `"${shown(path)}" was left alone: it is over 4 GiB, which ZMODEM cannot count. Send it by sftp or scp`,
+        { path },
+      )
+    }
+    const there = await statOf(vfs, path)
+    if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(path)}" is a folder`, { path })
+    if (there !== undefined && file.resume && there.size > 0) {
+      await checkProof(parts, path, there.size, proof)
+      return { handle: await vfs.open(path, { write: true }), from: there.size }
+    }
+    if (there !== undefined && there.size > 0 && !parts.force) {
+      throw new OpError(
+        'EEXIST',
+        `"${shown(path)}" is there already and was left alone: replace it by put -f`,
+        { path },
+      )
+    }
+    const mode = (file.mode ?? 0o644) & 0o777
+    return { handle: await vfs.open(path, { write: true, create: true, truncate: true }, { mode }), from: 0 }
+  }
+
+  return {
+    async open(file, proof) {
+      try {
+        return await open(file, proof)
+      } catch (error) {
+        if (!isOpError(error) || error.code === 'ECANCELED') throw error
+        refusals.push(error.message)
+        return undefined
+      }
+    },
+  }
+}
+
+/** A sender's name leads nowhere but into the folder that was meant. */
+async function pathOf(
+  { vfs, cwd, name }: IncomingParts,
+  file: IncomingFile,
+  count: number,
+): Promise<VirtualPath> {
+  if (name === undefined) return virtualPath(safeName(file.name), cwd)
+  const target = virtualPath(name, cwd)
+  if ((await statOf(vfs, target))?.kind === 'directory') return virtualPath(safeName(file.name), target)
+  return count === 0 ? target : virtualPath(safeName(file.name), parentOf(target))
+}
+
+function safeName(name: string): string {
+  if (name === '' || name === '.' || name === '..' || name.includes('/'))
+    throw new OpError('EINVAL', `"${shown(name)}" is not a name for a file`)
+  return name
+}
+
+/** A resume goes on where both sides have the same, and nowhere else. */
+async function checkProof(
+  { vfs, signal, log }: IncomingParts,
+  path: VirtualPath,
+  size: number,
+  proof: Proof,
+): Promise<void> {
+  const theirs = await proof(size)
+  if (theirs === undefined) {
+    throw new OpError(
+      'EINVAL',
+      `"${shown(path)}" was left alone: your side does not prove that it begins with the ${size} bytes that are here`,
+      { path },
+    )
+  }
+  const file = await vfs.open(path, { read: true })
+  try {
+    const ours = await prefixCrc(file, size, signal)
+    if (ours === theirs) return
+    log('resume refused', { path: shown(path), theirs: hex(theirs), ours: hex(ours) })
+    throw new OpError(
+      'EINVAL',
+      `Same name, different content: "${shown(path)}" has CRC ${hex(ours)} in its ${size} bytes here and ${hex(theirs)} at your side; nothing was changed`,
+      { path },
+    )
+  } finally {
+    await file.close()
+  }
+}
+
+function hex(crc: number): string {
+  return crc.toString(16).padStart(8, '0')
+}
+
+async function statOf(vfs: VirtualFileSystem, path: VirtualPath): Promise<Stat | undefined> {
+  try {
+    return await vfs.stat(path)
+  } catch (error) {
+    if (isOpError(error, 'ENOENT')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,148 @@
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { TerminalTransfer } from '../commands/command.ts'
+import { wrapped } from '../commands/layout.ts'
+import type { LiveTransfers } from '../transfer/live.ts'
+import type { FileHandle, VirtualFileSystem } from '../vfs/vfs.ts'
+import { CANCEL, Frame, type Header, hexHeader, receiverReady } from '../zmodem/frames.ts'
+import { MOST_SIZE, type ZmodemLine } from '../zmodem/line.ts'
+import { FrameReader } from '../zmodem/reader.ts'
+import { receiveFiles } from '../zmodem/receive.ts'
+import { sendFiles } from '../zmodem/send.ts'
+import { storageIn } from './incoming.ts'
+import type { Terminal } from './terminal.ts'
+import { type AwaitedFiles, followElsewhere } from './waiting.ts'
+
+/** A terminal that knows ZMODEM answers within this; then other ways are told, while it may still answer. */
+const MOMENT_MS = 2_500
+const LOOK_MS = 250
+/** Takes the frame that a terminal without ZMODEM shows off the screen again. */
+const WIPE = '\r\x1b[2K\x1b[1A\x1b[2K'
+const CTRL_C = 3
+const CTRL_D = 4
+const RETURN = 13
+
+export interface TransferParts {
+  readonly account: string
+  readonly vfs: VirtualFileSystem
+  readonly live: LiveTransfers | undefined
+  readonly now: () => number
+  /** Ends with the command. */
+  readonly signal: () => AbortSignal
+  readonly log: (event: string, fields: Readonly<Record<string, string | number>>) => void
+}
+
+/** put and get typed at a terminal: by ZMODEM if the terminal answers, else by what is told to paste elsewhere. */
+export function terminalTransfer(terminal: Terminal, parts: TransferParts): TerminalTransfer {
+  const { vfs, log } = parts
+
+  /** Runs `work` with the terminal's bytes; whatever happens, the keys are keys again afterwards. */
+  async function withLine<T>(work: (line: ZmodemLine) => Promise<T>): Promise<T> {
+    const raw = await terminal.raw()
+    const reader = new FrameReader(raw.next, raw.waiting)
+    try {
+      return await work({ reader, write: raw.write })
+    } catch (error) {
+      await raw.write(CANCEL).catch(() => {}) // The session may be what ended.
+      throw error
+    } finally {
+      raw.release(reader.rest())
+    }
+  }
+
+  /** The terminal's answer to `opening`; undefined when the person has no more patience, or moved the file another way. */
+  async function answer(
+    line: ZmodemLine,
+    opening: Buffer,
+    wanted: (header: Header) => boolean,
+    tell: readonly string[],
+    files: AwaitedFiles,
+  ): Promise<Header | undefined> {
+    const say = (text: string): Promise<void> => line.write(Buffer.from(text.replaceAll('\n', '\r\n')))
+    using elsewhere = followElsewhere(files, parts, () => terminal.output.columns)
+    let told = false
+    let stopped = false
+    const noise = (byte: number): void => {
+      if (byte === CTRL_C || byte === CTRL_D || (told && byte === RETURN)) stopped = true
+    }
+    await line.write(opening)
+    for (let shownLine = ''; ; ) {
+      const header = await line.reader.header(told ? LOOK_MS : MOMENT_MS, noise)
+      if (header !== undefined && wanted(header)) return header
+      if (stopped) {
+        await say(told ? (shownLine === '' ? '' : '\n') : WIPE)
+        return undefined
+      }
+      if (!told) {
+        told = true
+        await say(`${WIPE}${laidOut(tell, terminal.output.columns)}\n`)
+        continue
+      }
+      const text = elsewhere.line()
+      if (text !== shownLine) await say(`\r\x1b[2K${text}`)
+      shownLine = text
+      const end = await elsewhere.ended()
+      if (end === undefined) continue
+      await say(`\r\x1b[2K${end}\n`)
+      return undefined
+    }
+  }
+
+  return {
+    async send(files, tell) {
+      const opened: { readonly name: string; readonly file: FileHandle; readonly size: number }[] = []
+      try {
+        for (const { name, path } of files) {
+          const file = await vfs.open(path, { read: true })
+          opened.push({ name, file, size: (await file.stat()).size })
+          if (opened.at(-1)!.size > MOST_SIZE) {
+            throw new OpError(
+              'EFBIG',
+              `"${shown(path)}" is over 4 GiB, which ZMODEM cannot count: fetch it by sftp or scp`,
+              { path },
+            )
+          }
+        }
+        const sizes = opened.map(({ size }, at) => ({ path: files[at]!.path, size }))
+        const skipped = await withLine(async (line) => {
+          const opening = hexHeader(Frame.rqinit)
+          const ready = await answer(line, opening, ({ type }) => type === Frame.rinit, tell, {
+            verb: 'get',
+            files: sizes,
+          })
+          return ready && sendFiles(line, ready, opened, parts.signal())
+        })
+        if (skipped === undefined) return
+        for (const { name } of opened) {
+          await terminal.print(
+            skipped.includes(name)
+              ? `Your side did not want "${shown(name)}": it may be there already\n`
+              : `Sent "${shown(name)}"\n`,
+          )
+        }
+      } finally {
+        for (const { file } of opened) await file.close()
+      }
+    },
+    async receive({ cwd, name, force }, tell) {
+      const refusals: string[] = []
+      const storage = storageIn({ vfs, cwd, name, force, refusals, signal: parts.signal(), log })
+      const count = await withLine(async (line) => {
+        const starts = ({ type }: Header): boolean => STARTS.has(type)
+        const first = await answer(line, receiverReady(), starts, tell, { verb: 'put', folder: cwd })
+        return first && receiveFiles(line, first, storage)
+      })
+      if (count === undefined) return
+      if (count > 0 || refusals.length === 0)
+        await terminal.print(`${count === 1 ? 'One file' : `${count} files`} stored\n`)
+      for (const sentence of refusals) await terminal.print(`${sentence}\n`)
+    },
+  }
+}
+
+/** Sentences are cut between words; what is to be pasted is left to the terminal, so that it is copied as one line. */
+function laidOut(lines: readonly string[], columns: number): string {
+  return lines.map((line) => (line.startsWith('  ') ? line : wrapped(line, columns))).join('\n')
+}
+
+const STARTS: ReadonlySet<number> = new Set([Frame.rqinit, Frame.file, Frame.sinit, Frame.fin])

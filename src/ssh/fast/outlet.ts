@@ -1,0 +1,66 @@
+import type { Slab } from './slabs.ts'
+
+/** Of a socket. */
+export interface Drain {
+  readonly writableLength: number
+  readonly writable: boolean
+  write(bytes: Uint8Array, taken: (error?: Error | null) => void): boolean
+  cork(): void
+  uncork(): void
+}
+
+/** Sealed packets on their way into the kernel: pieces that lie together leave as one, and a slab is kept until it was taken. */
+export class Outlet {
+  readonly #socket: Drain
+  /** `slab` is no more used by what was written. */
+  readonly #left: (slab: Slab | undefined) => void
+  #pieces: { readonly bytes: Buffer; readonly slab: Slab | undefined; readonly from: number; to: number }[] =
+    []
+  /** For each write whose callback is to come: its slab, if any; 'taken' when that was seen before. */
+  #untaken: (Slab | 'taken' | undefined)[] = []
+  readonly #taken: () => void
+
+  /** `moved` is called when the kernel took something later than at once. */
+  constructor(socket: Drain, left: (slab: Slab | undefined) => void, moved: () => void) {
+    this.#socket = socket
+    this.#left = left
+    this.#taken = () => {
+      const slab = this.#untaken.shift()
+      if (slab === 'taken') return
+      this.#left(slab)
+      moved()
+    }
+  }
+
+  /** The sealed bytes from `from` to before `to`. */
+  add(bytes: Buffer, slab: Slab | undefined, from: number, to: number): void {
+    const last = this.#pieces.at(-1)
+    if (last !== undefined && last.bytes === bytes && last.to === from) last.to = to
+    else {
+      if (slab !== undefined) slab.users++
+      this.#pieces.push({ bytes, slab, from, to })
+    }
+  }
+
+  /** Gives everything added to the kernel, as one write. */
+  commit(): void {
+    const pieces = this.#pieces
+    if (pieces.length === 0) return
+    this.#pieces = []
+    const socket = this.#socket
+    if (pieces.length > 1) socket.cork()
+    for (const { bytes, slab, from, to } of pieces) {
+      this.#untaken.push(slab)
+      if (socket.writable) socket.write(bytes.subarray(from, to), this.#taken)
+      else this.#taken()
+    }
+    if (pieces.length > 1) socket.uncork()
+    if (socket.writableLength > 0) return
+    for (let i = 0; i < this.#untaken.length; i++) {
+      const slab = this.#untaken[i]
+      if (slab === 'taken') continue
+      this.#untaken[i] = 'taken'
+      this.#left(slab)
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import type { PacketWriter } from '../session.ts'
+import { type Drain, Outlet } from './outlet.ts'
+import { DATA_HEAD, PacketPlan, type Planned } from './packet-plan.ts'
+import { MOST_BEHIND, PACKET_HEAD, type Seal } from './seal.ts'
+import type { Slabs } from './slabs.ts'
+
+/** Bytes that may wait: for the peer's window, for a key exchange, for the kernel. */
+const MOST_QUEUED = 1024 * 1024
+/** Of those, what may wait for the window: more would only be read from the disk sooner. */
+const MOST_BEYOND_WINDOW = 256 * 1024
+/** Data of one packet, however long ones the peer takes. */
+const MOST_DATA = 64 * 1024
+/** Leftovers so short are moved out of their slab, so that a peer that does not read holds no slab for little. */
+const SHORT = 64 * 1024
+
+const CHANNEL_WINDOW_ADJUST = 93
+const CHANNEL_DATA = 94
+/** The message's number, recipient channel, bytes to add (RFC 4254 §5.2). */
+const ADJUST = 1 + 4 + 4
+
+/** What a writer sends on. */
+export interface Line {
+  /** How packets are sealed under the keys now in use. */
+  seal(): Seal
+  /** False while a key exchange runs, when nothing else may be sent (RFC 4253 §7.1), and after the end. */
+  ready(): boolean
+  /** ssh2's count of the peer's window, which its own packets use too. */
+  readonly outgoing: Outgoing
+  readonly socket: Drain
+}
+export interface Outgoing {
+  readonly id: number
+  window: number
+  readonly packetSize: number
+  readonly state: string
+}
+
+/**
+ * The output of one channel, built, sealed and sent in one piece of memory. What the peer's window or a key
+ * exchange holds back stays in its place until `flush` is called again.
+ */
+export class SlabWriter implements PacketWriter {
+  readonly #line: Line
+  readonly #plan: PacketPlan
+  readonly #outlet: Outlet
+  readonly #roomy: () => void
+  #seal: Seal
+  #full = false
+  #telling = false
+  #adjust = 0
+
+  /** `roomy` is called when `room` is above 0 again after it was not. */
+  constructor(line: Line, slabs: Slabs, roomy: () => void) {
+    this.#line = line
+    this.#roomy = roomy
+    this.#seal = line.seal()
+    const plan = new PacketPlan(slabs, this.#seal)
+    this.#plan = plan
+    this.#outlet = new Outlet(
+      line.socket,
+      (slab) => plan.leave(slab),
+      () => this.#tell(),
+    )
+  }
+
+  room(): number {
+    const left = this.#left()
+    if (left <= 0) this.#full = true
+    return left
+  }
+
+  put(bytes: Uint8Array): void {
+    const places = this.reserve(bytes.length)
+    let at = 0
+    for (const place of places) {
+      place.set(places.length === 1 ? bytes : bytes.subarray(at, at + place.length))
+      at += place.length
+    }
+  }
+
+  reserve(count: number): Uint8Array[] {
+    return this.#plan.reserve(count, Math.min(this.#line.outgoing.packetSize, MOST_DATA))
+  }
+
+  rewind(count: number): void {
+    this.#plan.rewind(count)
+  }
+
+  /** Lets the peer send `count` bytes more; it leaves with the next flush. */
+  adjust(count: number): void {
+    this.#adjust += count
+  }
+
+  /** Nothing waits to be sealed. */
+  get empty(): boolean {
+    return this.#plan.size === 0
+  }
+
+  flush(): void {
+    this.#plan.close()
+    if ((this.#plan.size > 0 || this.#adjust > 0) && this.#line.ready()) this.#send()
+    this.#tell()
+  }
+
+  #left(): number {
+    const { size } = this.#plan
+    const beyond = size - Math.max(0, this.#line.outgoing.window)
+    return Math.min(MOST_QUEUED - size - this.#line.socket.writableLength, MOST_BEYOND_WINDOW - beyond)
+  }
+
+  /** Not from within `flush`, whose caller is at its work. */
+  #tell(): void {
+    if (!this.#full || this.#telling || this.#left() <= 0) return
+    this.#telling = true
+    queueMicrotask(() => {
+      this.#telling = false
+      if (this.#left() <= 0) return
+      this.#full = false
+      this.#roomy()
+    })
+  }
+
+  #send(): void {
+    const { outgoing } = this.#line
+    const plan = this.#plan
+    const seal = this.#line.seal()
+    if (!seal.fits(this.#seal)) plan.moveOut(seal)
+    this.#seal = seal
+    if (outgoing.state !== 'open') plan.clear()
+
+    for (let packet = plan.first; packet !== undefined && outgoing.window > 0; packet = plan.first) {
+      if (packet.data > outgoing.window) plan.splitFirst(outgoing.window)
+      outgoing.window -= packet.data
+      plan.shift()
+      this.#sealData(packet)
+    }
+    if (this.#adjust > 0 && (outgoing.state === 'open' || outgoing.state === 'eof')) this.#sealAdjust()
+    this.#outlet.commit()
+    if (plan.size === 0) plan.dropSlab()
+    else if (plan.size < SHORT) plan.moveOut(seal)
+  }
+
+  #sealData({ bytes, slab, start, data }: Planned): void {
+    let at = start + PACKET_HEAD
+    bytes[at] = CHANNEL_DATA
+    at = bytes.writeUInt32BE(this.#line.outgoing.id, at + 1)
+    bytes.writeUInt32BE(data, at)
+    const end = this.#seal.seal(bytes, start, DATA_HEAD + data)
+    this.#outlet.add(bytes, slab, start, end)
+    this.#plan.leave(slab)
+  }
+
+  #sealAdjust(): void {
+    const count = this.#adjust
+    this.#adjust = 0
+    const place = this.#plan.behind(this.#seal.sizeOf(ADJUST)) ?? {
+      bytes: Buffer.allocUnsafe(PACKET_HEAD + ADJUST + MOST_BEHIND),
+      slab: undefined,
+      start: 0,
+    }
+    const { bytes, slab, start } = place
+    let at = start + PACKET_HEAD
+    bytes[at] = CHANNEL_WINDOW_ADJUST
+    at = bytes.writeUInt32BE(this.#line.outgoing.id, at + 1)
+    bytes.writeUInt32BE(count, at)
+    this.#outlet.add(bytes, slab, start, this.#seal.seal(bytes, start, ADJUST))
+  }
+}

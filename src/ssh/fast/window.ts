@@ -1,0 +1,89 @@
+/** What ssh2 announces for every channel, in bytes. */
+export const FIRST_WINDOW = 2 * 1024 * 1024
+/** Widest window of one channel. */
+const WIDEST = 16 * 1024 * 1024
+/** What the windows of one connection may have together above their first. */
+const MOST_EXTRA = 30 * 1024 * 1024
+/** What is given back before the peer hears of it, as a part of the window. */
+const TOP_UP = 1 / 20
+
+/** Bytes that windows may have above their first, in all; a connection takes its part out of the process's. */
+export interface WindowBudget {
+  take(bytes: number): boolean
+  give(bytes: number): void
+}
+
+export function windowBudget(most: number, within?: WindowBudget): WindowBudget {
+  let taken = 0
+  return {
+    take(bytes) {
+      if (taken + bytes > most || within?.take(bytes) === false) return false
+      taken += bytes
+      return true
+    },
+    give(bytes) {
+      taken -= bytes
+      within?.give(bytes)
+    },
+  }
+}
+
+export function connectionBudget(process: WindowBudget): WindowBudget {
+  return windowBudget(MOST_EXTRA, process)
+}
+
+/** How much the peer may send on one channel (RFC 4254 §5.2). */
+export interface Window {
+  /** `count` bytes came. False: more than the peer may send. */
+  spend(count: number): boolean
+  /** `count` bytes came that ssh2 has counted. */
+  owe(count: number): void
+  /** `count` of them were dealt with; how many bytes to let the peer send now, 0 while it is not worth a message. */
+  credit(count: number): number
+  /** The channel is no more. */
+  close(): void
+}
+
+/**
+ * Counts in ssh2's own field, which ssh2 tops up until the channel is taken over. Told early, so that a long line
+ * is never idle; and doubled each time that a whole window has come and been dealt with. How long the line is cannot
+ * be seen from here: to a short one a wide window makes no difference, and what is not dealt with widens nothing.
+ * Halved when most of it waits to be dealt with: a slow disk, not the line, is what holds the peer up then.
+ */
+export function windowOver(incoming: { window: number }, budget: WindowBudget): Window {
+  let size = FIRST_WINDOW
+  let owed = 0
+  /** Since the window was widened last. */
+  let dealt = 0
+  return {
+    spend(count) {
+      if (count > incoming.window) return false
+      incoming.window -= count
+      owed += count
+      return true
+    },
+    owe(count) {
+      owed += count
+    },
+    credit(count) {
+      owed -= count
+      dealt += count
+      if (owed > size / 2 && size > FIRST_WINDOW) {
+        size /= 2
+        budget.give(size)
+        dealt = 0
+      } else if (dealt >= size && owed < size / 4) {
+        dealt = 0
+        if (size < WIDEST && budget.take(size)) size *= 2
+      }
+      const more = size - incoming.window - owed
+      if (more < size * TOP_UP) return 0
+      incoming.window += more
+      return more
+    },
+    close() {
+      if (size > FIRST_WINDOW) budget.give(size - FIRST_WINDOW)
+      size = FIRST_WINDOW
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import ssh2 from 'ssh2'
+import { OpError } from '../base/error.ts'
+
+export interface HostKey {
+  readonly type: string
+  /** OpenSSH's private key format. */
+  readonly secret: Buffer
+  /** RFC 4253 §6.6. */
+  readonly blob: Buffer
+}
+
+const KINDS = [
+  {
+    file: 'ssh_host_ed25519_key',
+    make: () => wholeEd25519(() => ssh2.utils.generateKeyPairSync('ed25519', { comment: 'miniftp' })),
+  },
+  {
+    file: 'ssh_host_rsa_key',
+    make: () => ssh2.utils.generateKeyPairSync('rsa', { bits: 3072, comment: 'miniftp' }),
+  },
+]
+
+/** The keys in `folder`, made there (0600) where they are missing. EACCES when others than the owner could read one. */
+export async function openHostKeys(folder: string): Promise<readonly HostKey[]> {
+  await mkdir(folder, { recursive: true })
+  const keys: HostKey[] = []
+  for (const { file, make } of KINDS) {
+    const path = join(folder, file)
+    const secret = await secretIn(path, make)
+    const parsed = ssh2.utils.parseKey(secret)
+    if (parsed instanceof Error) {
+      throw new OpError(
+        'EINVAL',
+        `"${path}" is not a private key without passphrase: remove it, and a new one is made`,
+      )
+    }
+    keys.push({ type: parsed.type, secret, blob: parsed.getPublicSSH() })
+  }
+  return keys
+}
+
+/** Bytes of an Ed25519 public key with its name (RFC 8709 §4). */
+const ED25519_BLOB = 4 + 11 + 4 + 32
+
+/** ssh2 drops a zero byte at a key's beginning, about once in 130 keys; nobody can use such a key, so another is made. */
+export function wholeEd25519<T extends { readonly private: string }>(make: () => T): T {
+  for (;;) {
+    const pair = make()
+    const parsed = ssh2.utils.parseKey(pair.private)
+    if (!(parsed instanceof Error) && parsed.getPublicSSH().length === ED25519_BLOB) return pair
+  }
+}
+
+async function secretIn(path: string, make: () => { private: string; public: string }): Promise<Buffer> {
+  try {
+    const { mode } = await stat(path)
+    if ((mode & 0o077) !== 0) {
+      throw new OpError(
+        'EACCES',
+        `Others can read the host key "${path}": run chmod 600 on it, or remove it to have a new one made`,
+      )
+    }
+    return await readFile(path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+  const pair = make()
+  await writeFile(path, pair.private, { mode: 0o600, flag: 'wx' })
+  await writeFile(`${path}.pub`, `${pair.public}\n`, { mode: 0o644 })
+  return Buffer.from(pair.private)
+}

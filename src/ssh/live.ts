@@ -1,0 +1,35 @@
+import type { Identity, Origin } from '../accounts/account.ts'
+
+/** A connection that is logged in. */
+export interface LiveConnection {
+  readonly id: string
+  readonly identity: Identity
+  readonly origin: Origin
+  /** ms since 1970. */
+  readonly since: number
+  /** 'subsystem sftp', 'shell', 'exec' of the channels now open. */
+  readonly kinds: () => readonly string[]
+  end(): void
+}
+
+/** The connections now logged in. */
+export interface Live {
+  add(connection: LiveConnection): Disposable
+  list(): readonly LiveConnection[]
+  /** Ends those of an account. */
+  end(account: string): void
+}
+
+export function openLive(): Live {
+  const connections = new Set<LiveConnection>()
+  return {
+    add(connection) {
+      connections.add(connection)
+      return { [Symbol.dispose]: () => void connections.delete(connection) }
+    },
+    list: () => [...connections],
+    end(account) {
+      for (const connection of [...connections]) if (connection.identity.account === account) connection.end()
+    },
+  }
+}

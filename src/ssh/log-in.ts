@@ -1,0 +1,133 @@
+import ssh2 from 'ssh2'
+import { OpError } from '../base/error.ts'
+
+/** Times a password or a passphrase is asked for. */
+const MOST_ASKED = 3
+
+export interface LogInOptions {
+  readonly user: string
+  /** Tried before a person is asked. */
+  readonly password?: string | undefined
+  /** Private keys in the order they are tried: `name` is what a person knows it by. */
+  readonly keys: readonly {
+    readonly name: string
+    readonly read: () => Promise<Buffer | undefined>
+    readonly passphrase?: string | undefined
+  }[]
+  /** The agent's socket. */
+  readonly agent?: string | undefined
+  /** Asks a person; undefined when nobody is there or nothing was said. */
+  readonly ask: (question: string, echo: boolean) => Promise<string | undefined>
+  /** What the server wants to be read before. */
+  readonly tell: (text: string) => void
+}
+
+/** Answers a server's demands, and remembers what was right so that nobody is asked again. */
+export interface LogIn {
+  /** For one connection. */
+  handler(): ssh2.AuthHandlerMiddleware
+}
+
+export function logIn({ user: username, password, keys, agent, ask, tell }: LogInOptions): LogIn {
+  const opened = new Map<string, ssh2.ParsedKey>()
+  /** What a person answered, by question; right until the server says otherwise. */
+  const answered = new Map<string, string>()
+  let known = password
+
+  async function keyOf(key: LogInOptions['keys'][number]): Promise<ssh2.ParsedKey | undefined> {
+    const before = opened.get(key.name)
+    if (before !== undefined) return before
+    const bytes = await key.read()
+    if (bytes === undefined) return undefined
+    let parsed = firstOf(ssh2.utils.parseKey(bytes, key.passphrase))
+    for (
+      let time = 0;
+      parsed instanceof Error && /passphrase|encrypted|decrypt/i.test(parsed.message);
+      time++
+    ) {
+      if (time === MOST_ASKED) throw new OpError('EACCES', `The passphrase of "${key.name}" was wrong`)
+      const phrase = await ask(`Passphrase of ${key.name}: `, false)
+      if (phrase === undefined) return undefined
+      parsed = firstOf(ssh2.utils.parseKey(bytes, phrase))
+    }
+    if (parsed instanceof Error) {
+      tell(`"${key.name}" is passed over: ${parsed.message}`)
+      return undefined
+    }
+    opened.set(key.name, parsed)
+    return parsed
+  }
+
+  async function* methods(left: () => readonly string[]): AsyncGenerator<ssh2.AnyAuthMethod> {
+    yield { type: 'none', username }
+    if (agent !== undefined && left().includes('publickey')) yield { type: 'agent', username, agent }
+    for (const key of keys) {
+      if (!left().includes('publickey')) break
+      const parsed = await keyOf(key)
+      if (parsed !== undefined) yield { type: 'publickey', username, key: parsed }
+    }
+    for (let time = 0; time < MOST_ASKED && left().includes('password'); time++) {
+      const given = known ?? (await ask(`Password of ${username}: `, false))
+      if (given === undefined) break
+      // Right until it is refused: then the next turn asks.
+      known = given
+      yield { type: 'password', username, password: given }
+      if (left().includes('password')) known = undefined
+      if (given === password && known === undefined && time === 0) tell('The password was refused')
+    }
+    for (let time = 0; time < MOST_ASKED && left().includes('keyboard-interactive'); time++) {
+      let isOver = false
+      yield {
+        type: 'keyboard-interactive',
+        username,
+        prompt: (name, instructions, _lang, prompts, finish) => {
+          for (const text of [name, instructions]) if (text !== '') tell(text)
+          answers(prompts, time).then(
+            (all) => {
+              isOver = all === undefined
+              finish(all ?? [])
+            },
+            () => finish([]),
+          )
+        },
+      }
+      if (isOver) break
+    }
+  }
+
+  async function answers(prompts: readonly ssh2.Prompt[], time: number): Promise<string[] | undefined> {
+    const all: string[] = []
+    for (const { prompt, echo = false } of prompts) {
+      const isPassword = /password/i.test(prompt) && !echo
+      const before = time === 0 ? (isPassword ? (known ?? answered.get(prompt)) : undefined) : undefined
+      const answer = before ?? (await ask(prompt, echo))
+      if (answer === undefined) return undefined
+      // A code for one time is not kept.
+      if (isPassword) answered.set(prompt, answer)
+      all.push(answer)
+    }
+    return all
+  }
+
+  return {
+    handler() {
+      let left: readonly string[] = []
+      const sequence = methods(() => left)
+      return (now, _partial, next) => {
+        left = now ?? []
+        const tryNext = next as (method: ssh2.AnyAuthMethod | false) => void
+        sequence.next().then(
+          ({ done, value }) => tryNext(done === true ? false : value),
+          (error: unknown) => {
+            tell(error instanceof Error ? error.message : String(error))
+            tryNext(false)
+          },
+        )
+      }
+    },
+  }
+}
+
+function firstOf(parsed: ssh2.ParsedKey | ssh2.ParsedKey[] | Error): ssh2.ParsedKey | Error {
+  return Array.isArray(parsed) ? (parsed[0] ?? new Error('there is no key in it')) : parsed
+}

@@ -1,0 +1,99 @@
+import type { Socket } from 'node:net'
+import type { ServerChannel } from 'ssh2'
+import type { PacketPort, PacketSink, PacketWriter } from './session.ts'
+
+/** Output that may be queued where nobody says otherwise, in bytes. */
+const MOST_QUEUED = 4 * 1024 * 1024
+/** Input handed over and not yet dealt with at which the channel is paused; then the SSH window closes by itself. */
+const MOST_OWED = 2 * 1024 * 1024
+/** Of stderr; what does not fit is not told. */
+const MOST_ERRORS = 64 * 1024
+
+/** A port whose maker must know when everything put is on its way. */
+export interface DrainedPort extends PacketPort {
+  /** Resolves when nothing waits for the peer's window or a key exchange, or the channel has closed. */
+  drained(): Promise<void>
+}
+
+/**
+ * The short way over ssh2's own streams: any cipher, any version, no addon. `most` bytes may be queued: in the channel
+ * for want of window, in the socket for want of a reader.
+ */
+export function plainPort(
+  channel: ServerChannel,
+  socket: Socket,
+  sink: PacketSink,
+  most = MOST_QUEUED,
+): DrainedPort {
+  let owed = 0
+  channel.on('data', (chunk: Buffer) => {
+    owed += chunk.length
+    if (owed > MOST_OWED) channel.pause()
+    sink.bytes(chunk)
+    sink.settle()
+  })
+  channel.on('end', () => sink.end())
+
+  let parts: Uint8Array[] = []
+  let size = 0
+  let full = false
+  const room = (): number => {
+    const left = most - size - channel.writableLength - socket.writableLength
+    if (left <= 0) full = true
+    return left
+  }
+  const tell = (): void => {
+    if (!full || room() <= 0) return
+    full = false
+    sink.room()
+  }
+  channel.on('drain', tell)
+  socket.on('drain', tell)
+  channel.once('close', () => socket.off('drain', tell))
+
+  const writer: PacketWriter = {
+    room,
+    put(bytes) {
+      parts.push(Uint8Array.from(bytes))
+      size += bytes.length
+    },
+    reserve(count) {
+      const place = Buffer.allocUnsafe(count)
+      parts.push(place)
+      size += count
+      return [place]
+    },
+    rewind(count) {
+      size -= count
+      for (let left = count; left > 0; ) {
+        const last = parts.pop()!
+        if (last.length > left) parts.push(last.subarray(0, last.length - left))
+        left -= last.length
+      }
+    },
+    flush() {
+      if (size === 0) return
+      const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
+      parts = []
+      size = 0
+      if (channel.writable) channel.write(bytes)
+    },
+  }
+
+  return {
+    writer,
+    credit(count) {
+      owed -= count
+      if (owed <= MOST_OWED && channel.isPaused()) channel.resume()
+    },
+    writeError: (bytes) => tellError(channel, bytes),
+    // The stream's own end waits for what was written to it.
+    drained: () => Promise.resolve(),
+  }
+}
+
+/** Channel stderr; dropped when its queue is full. */
+export function tellError(channel: ServerChannel, bytes: Uint8Array): void {
+  if (channel.writable && channel.stderr.writableLength + bytes.length <= MOST_ERRORS)
+    channel.stderr.write(bytes)
+}

@@ -1,0 +1,250 @@
+import { once } from 'node:events'
+import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import ssh2 from 'ssh2'
+import type { Authenticator, Identity } from '../accounts/account.ts'
+import type { Clock } from '../base/clock.ts'
+import { OpError } from '../base/error.ts'
+import type { Log } from '../base/log.ts'
+import { type AlgorithmLists, needsPlainMacs } from './algorithm-lists.ts'
+import { fastestCiphers, gcmIsFastest } from './cipher-choice.ts'
+import { type Connection, type ConnectionLimits, serveConnection } from './connection.ts'
+import { openFastPath } from './fast/fast-port.ts'
+import { openReadBuffer } from './fast/read-buffer.ts'
+import { whyNotFast } from './fast/why-not-fast.ts'
+import { holdFirstBytes } from './first-bytes.ts'
+import type { HostKey } from './hostkeys.ts'
+import { offerCiphers, offerHybrid, offerPlainMacs } from './hybrid-exchange.ts'
+import { strangers } from './limits.ts'
+import { type Live, openLive } from './live.ts'
+import { insideOf } from './peer.ts'
+import type { SessionHandler, SessionRequest } from './session.ts'
+
+export interface PorchLimits extends ConnectionLimits {
+  /** Connections not logged in. */
+  readonly unauthenticated: number
+  /** Of those, silent ones from one address. */
+  readonly silentPerAddress: number
+  /** After so long without a KEXINIT a connection is silent, in ms. */
+  readonly silentMs: number
+  /** Between two questions whether the client is still there, in ms. */
+  readonly keepaliveMs: number
+  /** Of those questions without an answer. */
+  readonly keepaliveTries: number
+}
+
+export const PORCH_LIMITS: PorchLimits = {
+  graceMs: 20_000,
+  tries: 6,
+  channels: 16,
+  idleMs: 5 * 60_000,
+  leastPacket: 1024,
+  queued: 4 * 1024 * 1024,
+  rekeyMs: 3_600_000,
+  rekeyBytes: 1024 ** 3,
+  unauthenticated: 2_000,
+  silentPerAddress: 64,
+  silentMs: 2_000,
+  keepaliveMs: 15_000,
+  keepaliveTries: 3,
+}
+
+export interface PorchParts {
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly hostKeys: readonly HostKey[]
+  /** Looked at for each connection: what changes here holds for the next. */
+  readonly limits?: Partial<PorchLimits>
+  readonly log: Log
+  readonly clock: Clock
+  readonly authenticator: Authenticator
+  /** Undefined: the request is refused. */
+  readonly handlerFor: (identity: Identity, request: SessionRequest) => SessionHandler | undefined
+  /** Why this address may not connect; undefined: it may. Asked before anything is read. */
+  readonly banned?: (address: string) => string | undefined
+  /** Hears of an address that broke the protocol before it logged in. */
+  readonly rubbish?: (address: string) => void
+  /** What addresses are counted together. */
+  readonly neighbourhood?: (address: string) => string
+  /** 'fast': past ssh2's streams where that can be done; 'plain': never. */
+  readonly dataPath?: 'fast' | 'plain'
+  /** 'client': its first choice. 'fastest': the quickest of those it names. */
+  readonly ciphers?: 'fastest' | 'client'
+}
+
+export interface Porch extends AsyncDisposable {
+  readonly address: { readonly host: string; readonly port: number }
+  readonly sessions: Live
+  /** Takes nobody new; ends sessions that are idle, waits for the others for `ms`, then ends them too. */
+  drain(ms: number): Promise<void>
+}
+
+/** What is offered, best first; the hybrid exchange is put before these (security). */
+const ALGORITHMS: ssh2.Algorithms = {
+  kex: [
+    'curve25519-sha256',
+    'curve25519-sha256@libssh.org',
+    'diffie-hellman-group16-sha512',
+    'diffie-hellman-group18-sha512',
+  ],
+  serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
+  cipher: [
+    'aes128-gcm@openssh.com',
+    'aes256-gcm@openssh.com',
+    'chacha20-poly1305@openssh.com',
+    'aes128-ctr',
+    'aes192-ctr',
+    'aes256-ctr',
+  ],
+  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'],
+  compress: ['none'],
+}
+
+/** Listens, and serves whoever logs in. EACCES, EADDRINUSE as EBUSY. */
+export async function serve(parts: PorchParts): Promise<Porch> {
+  const limitsNow = (): PorchLimits => ({ ...PORCH_LIMITS, ...parts.limits })
+  const { log, clock } = parts
+  const live = openLive()
+  const draining = new AbortController()
+  const connections = new Set<Connection>()
+  const waiting = strangers(limitsNow)
+  /** What the clients of connections can do, where that was seen in time. */
+  const known = new WeakMap<Socket, AlgorithmLists>()
+  const choosing = parts.ciphers === 'fastest' && gcmIsFastest()
+  /** For those that have not said who they are; afterwards the connection has its own. */
+  const graces = new WeakMap<Socket, { readonly timer: NodeJS.Timeout; readonly since: number }>()
+  let last = 0
+  const slow = parts.dataPath === 'plain' ? 'it is turned off' : whyNotFast()
+  log.info('data path', slow === undefined ? { way: 'fast' } : { way: 'plain', why: slow })
+  const fast = slow === undefined ? { path: openFastPath(), buffer: openReadBuffer() } : undefined
+
+  const ssh = new ssh2.Server(
+    {
+      hostKeys: parts.hostKeys.map((key) => key.secret),
+      ident: 'MiniFTP_0.1',
+      algorithms: ALGORITHMS,
+      keepaliveInterval: limitsNow().keepaliveMs,
+      keepaliveCountMax: limitsNow().keepaliveTries,
+    } as ssh2.ServerConfig,
+    (peer, info) => {
+      const { _sock: socket, _protocol: protocol } = insideOf(peer)
+      const grace = graces.get(socket)
+      clearTimeout(grace?.timer)
+      withoutSha1(protocol._offer.lists.serverHostKey.array as string[])
+      const lists = known.get(socket)
+      if (lists !== undefined && needsPlainMacs(lists)) offerPlainMacs(protocol)
+      const fastest = lists !== undefined && choosing ? fastestCiphers(lists) : undefined
+      if (fastest !== undefined) offerCiphers(protocol, fastest)
+      offerHybrid(protocol)
+      const origin = { address: info.ip, port: info.port, client: clientName(info.header) }
+      const connection = serveConnection(peer, String(++last), origin, {
+        limits: limitsNow(),
+        authenticator: parts.authenticator,
+        handlerFor: parts.handlerFor,
+        live,
+        log,
+        clock,
+        draining: draining.signal,
+        onLogin: () => waiting.leave(socket),
+        onRubbish: () => parts.rubbish?.(info.ip),
+        accepted: grace?.since ?? performance.now(),
+        fast: fast && (() => fast.path.connect(peer, fast.buffer.lends)),
+      })
+      peer.once('handshake', () => waiting.spoke(socket))
+      connections.add(connection)
+      connection.closed.then(() => connections.delete(connection))
+    },
+  )
+  ssh.on('error', (error: Error) => log.error('server failed', error))
+
+  const tcp = createServer({ noDelay: true, pauseOnConnect: fast !== undefined }, (accepted: Socket) => {
+    const socket = fast?.buffer.take(accepted) ?? accepted
+    const address = socket.remoteAddress ?? ''
+    const why = parts.banned?.(address)
+    if (why !== undefined || draining.signal.aborted) return void socket.destroy()
+    log.debug('connection opened', { address, port: socket.remotePort })
+    socket.on('error', () => {})
+    waiting.enter(socket, parts.neighbourhood?.(address) ?? address)
+    const timer = setTimeout(() => socket.destroy(), limitsNow().graceMs).unref()
+    graces.set(socket, { timer, since: performance.now() })
+    socket.once('close', () => clearTimeout(timer))
+    ssh.injectSocket(socket)
+    setImmediate(() =>
+      holdFirstBytes(
+        socket,
+        clock,
+        (lists) => {
+          if (lists === undefined) return
+          known.set(socket, lists)
+          waiting.spoke(socket)
+        },
+        () => {
+          parts.rubbish?.(address)
+          socket.destroy()
+        },
+      ),
+    )
+  })
+
+  await listen(tcp, parts.listen)
+  const bound = tcp.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : parts.listen.port
+
+  async function drain(ms: number): Promise<void> {
+    const stopped = new Promise<void>((resolve) => tcp.close(() => resolve()))
+    waiting.end()
+    draining.abort()
+    for (const connection of connections) if (connection.sessions() === 0) connection.end()
+    const all = Promise.all([...connections].map((connection) => connection.closed))
+    const deadline = new AbortController()
+    await Promise.race([all, clock.sleep(ms, deadline.signal).catch(() => {})])
+    deadline.abort()
+    for (const connection of connections) connection.end()
+    await Promise.all([...connections].map((connection) => connection.closed))
+    await stopped
+  }
+
+  return {
+    address: { host: parts.listen.host, port },
+    sessions: live,
+    drain,
+    [Symbol.asyncDispose]: () => drain(0),
+  }
+}
+
+async function listen(tcp: NetServer, { host, port }: PorchParts['listen']): Promise<void> {
+  tcp.listen(port, host)
+  try {
+    await once(tcp, 'listening')
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'EADDRINUSE') {
+      throw new OpError(
+        'EBUSY',
+        `Port ${port} on ${host} is in use: stop what listens there, or choose another with --port`,
+        { cause },
+      )
+    }
+    if (code === 'EACCES')
+      throw new OpError(
+        'EACCES',
+        `Port ${port} needs rights that this process does not have: choose one above 1023 with --port`,
+        { cause },
+      )
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new OpError('EINVAL', `"${host}" is not an address of this machine: choose another with --host`, {
+        cause,
+      })
+    throw cause
+  }
+}
+
+/** ssh2 offers it whenever there is an RSA key. */
+function withoutSha1(names: string[]): void {
+  const at = names.indexOf('ssh-rsa')
+  if (at >= 0) names.splice(at, 1)
+}
+
+function clientName(header: { readonly versions?: { readonly software?: unknown } }): string {
+  return String(header.versions?.software ?? '')
+    .replace(/[^\x20-\x7e]/g, '?')
+    .slice(0, 100)
+}

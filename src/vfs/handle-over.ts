@@ -1,0 +1,52 @@
+import { isPromise, then } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { FileHandle } from './vfs.ts'
+
+/** A handle that does what the file of the moment does, but for `changes`. */
+export function handleOver(file: () => FileHandle, changes: Partial<FileHandle>): FileHandle {
+  const through: FileHandle = {
+    get descriptor() {
+      return file().descriptor
+    },
+    get quick() {
+      return file().quick
+    },
+    get appends() {
+      return file().appends
+    },
+    read: (into, offset) => file().read(into, offset),
+    write: (data, offset) => file().write(data, offset),
+    truncate: (size) => file().truncate(size),
+    stat: () => file().stat(),
+    setstat: (attrs) => file().setstat(attrs),
+    sync: () => file().sync(),
+    close: () => file().close(),
+    abandon: () => file().abandon(),
+  }
+  return Object.defineProperties(through, Object.getOwnPropertyDescriptors(changes))
+}
+
+/** A file written in place: when a write of it failed, its CLOSE says so. */
+export function honest(file: FileHandle, path: string): FileHandle {
+  let failed: unknown
+  const note = (error: unknown): never => {
+    failed ??= error
+    throw error
+  }
+  return handleOver(() => file, {
+    write(data, offset) {
+      try {
+        const done = file.write(data, offset)
+        return isPromise(done) ? done.catch(note) : done
+      } catch (error) {
+        return note(error)
+      }
+    },
+    close: () =>
+      then(file.close(), () => {
+        if (failed === undefined) return
+        throw new OpError('EIO', `Not all of "${shown(path)}" could be written`, { path, cause: failed })
+      }),
+  })
+}

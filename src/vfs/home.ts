@@ -1,0 +1,148 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { alone, type Siblings } from '../base/siblings.ts'
+import type { Book } from '../quota/book.ts'
+import { Inodes } from './inodes.ts'
+import { type Jail, openJail } from './jail.ts'
+import { openLocal } from './local.ts'
+import { metered } from './metered.ts'
+import { openUploads } from './open-uploads.ts'
+import { openPaces, type Paces } from './pace.ts'
+import { Partials } from './partials.ts'
+import { Refusals } from './refusals.ts'
+import { settle } from './settle.ts'
+import { openShelf } from './shelf.ts'
+import { GONE, type KeepRules, Shelved } from './shelved.ts'
+import { type Durable, type StagedFileSystem, staged } from './staged.ts'
+import type { Sender, UploadStore } from './uploads.ts'
+import { Writers } from './writers.ts'
+
+export interface HomesParts {
+  /** VAR: homes lie in `home/NAME`. */
+  readonly folder: string
+  readonly openBook: (account: string) => Promise<Book>
+  readonly clock: Clock
+  /** How the disks of the homes answer. */
+  readonly paces?: Paces
+  readonly uploads: UploadStore
+  /** This process, by a name that no other one has or had; and whether one of such a name still runs. */
+  readonly process: string
+  readonly lives: (process: string) => boolean
+  readonly siblings?: Siblings
+  readonly rules: TreeRules
+  /** Descriptors from this number on are not for files. */
+  readonly mostDescriptor?: number
+}
+
+/** May change while we run; holds for the next session, and for the next file that is replaced. */
+export interface TreeRules extends KeepRules {
+  readonly overwrite: 'staged' | 'in-place'
+  readonly durable: Durable
+}
+
+/** Opens the tree of an account for a session. What all sessions of an account share (its books, its open inodes) is kept here. */
+export interface OpenHomes extends Disposable {
+  /** `overwrite`: the account's own way, if it has one; asked at each OPEN. */
+  open(
+    account: string,
+    sender: Sender,
+    overwrite?: () => 'staged' | 'in-place' | null,
+  ): Promise<StagedFileSystem>
+}
+
+interface Shared {
+  readonly book: Book
+  readonly inodes: Inodes
+  readonly refusals: Refusals
+  readonly shelved: Shelved
+  readonly partials: Partials
+  readonly writers: Writers
+}
+
+/** Settles first what a crash has left. */
+export async function openHomes({ folder, openBook, clock, ...parts }: HomesParts): Promise<OpenHomes> {
+  const { uploads, rules, siblings = alone } = parts
+  const open = join(folder, 'data', 'open-uploads')
+  await settle({ folder, open, store: uploads, now: clock.now, partMs: rules.partMs, lives: parts.lives })
+  const side = openUploads(open, parts.process)
+  const accounts = new Map<string, Shared>()
+  const { paces = openPaces(clock) } = parts
+  siblings.answer('upload', (asked) => {
+    const { account, dev, ino, end } = uploadOf(asked)
+    const writers = accounts.get(account)?.writers
+    return end ? writers?.takeOver({ dev, ino }) : writers?.find({ dev, ino }) !== undefined
+  })
+
+  siblings.answer(GONE, (asked) => {
+    const { account, size, owner } = asked as { account: string; size: number; owner: string }
+    if (owner === parts.process) accounts.get(account)?.book.release(size)
+  })
+
+  async function sharedBy(account: string): Promise<Shared> {
+    const book = await openBook(account)
+    const known = accounts.get(account)
+    // An account that was deleted and made again has other books.
+    if (known?.book === book) return known
+    const inodes = new Inodes()
+    book.onCount(() => inodes.unlinkedBytes)
+    const made = {
+      book,
+      inodes,
+      refusals: new Refusals(clock),
+      shelved: new Shelved({
+        account,
+        store: uploads,
+        shelf: openShelf(join(folder, 'staging', account), jailWhenAsked(join(folder, 'home', account))),
+        book,
+        inodes,
+        clock,
+        rules,
+        siblings,
+        owner: parts.process,
+        lives: parts.lives,
+      }),
+      partials: new Partials(account, uploads, siblings),
+      writers: new Writers(),
+    }
+    accounts.set(account, made)
+    return made
+  }
+
+  return {
+    async open(account, sender, overwrite) {
+      const home = join(folder, 'home', account)
+      await mkdir(home, { recursive: true, mode: 0o700 })
+      const shared = await sharedBy(account)
+      const local = openLocal(home, parts.mostDescriptor, paces)
+      return staged(metered(local, shared), {
+        ...shared,
+        account,
+        shelf: openShelf(join(folder, 'staging', account), local.jail),
+        store: uploads,
+        openUploads: side,
+        siblings,
+        sender,
+        now: clock.now,
+        overwrite: () => overwrite?.() ?? rules.overwrite,
+        durable: rules.durable,
+      })
+    },
+    [Symbol.dispose]: () => side[Symbol.dispose](),
+  }
+}
+
+/** For what is done once in a while for no session: opened for it alone. */
+function jailWhenAsked(home: string): Pick<Jail, 'walk'> {
+  return {
+    walk(path, follow, use) {
+      using jail = openJail(home)
+      return jail.walk(path, follow, use)
+    },
+  }
+}
+
+/** A question of another process of ours. */
+function uploadOf(asked: unknown): { account: string; dev: number; ino: number; end: boolean } {
+  return asked as { account: string; dev: number; ino: number; end: boolean }
+}

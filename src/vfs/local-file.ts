@@ -1,0 +1,94 @@
+import fs from 'node:fs'
+import { promisify } from 'node:util'
+import { failure, fileError } from './errno.ts'
+import { statOf } from './local-stat.ts'
+import type { FileHandle, NewAttrs, Stat, VirtualPath } from './vfs.ts'
+
+const fsync = promisify(fs.fsync)
+
+/** An open file of the disk. */
+export interface LocalFile extends FileHandle {
+  readonly descriptor: number | undefined
+  read(into: readonly Uint8Array[], offset: number): number
+  write(data: readonly Uint8Array[], offset: number): void
+  truncate(size: number): void
+  stat(): Stat
+  setstat(attrs: NewAttrs): void
+  close(): void
+  abandon(): void
+}
+
+/** Takes the descriptor over. `append`: every write goes to the end, whatever its offset (POSIX O_APPEND). */
+export function openedFile(descriptor: number, path: VirtualPath, append: boolean): LocalFile {
+  let open: number | undefined = descriptor
+
+  function withFile<T>(work: (descriptor: number) => T): T {
+    if (open === undefined) throw failure('EBADF', path)
+    try {
+      return work(open)
+    } catch (error) {
+      throw fileError(error, path)
+    }
+  }
+
+  const close = (): void => {
+    if (open === undefined) return
+    const closing = open
+    open = undefined
+    fs.closeSync(closing)
+  }
+
+  return {
+    get descriptor() {
+      return open
+    },
+    quick: true,
+    appends: append,
+    read: (into, offset) => withFile((fd) => fs.readvSync(fd, into, offset)),
+    write: (data, offset) => withFile((fd) => writeAll(fd, data, append ? fs.fstatSync(fd).size : offset)),
+    truncate: (size) => withFile((fd) => fs.ftruncateSync(fd, size)),
+    stat: () => withFile((fd) => statOf(fs.fstatSync(fd))),
+    setstat: (attrs) => withFile((fd) => setAttrs(fd, attrs)),
+    async sync() {
+      if (open === undefined) throw failure('EBADF', path)
+      try {
+        await fsync(open)
+      } catch (error) {
+        throw fileError(error, path)
+      }
+    },
+    close: () => {
+      try {
+        close()
+      } catch (error) {
+        throw fileError(error, path)
+      }
+    },
+    abandon: close,
+  }
+}
+
+/** The kernel may take less than all (a full disk, a signal): the rest is written after it, until it says why not. */
+function writeAll(fd: number, data: readonly Uint8Array[], offset: number): void {
+  let rest = data
+  let at = offset
+  for (;;) {
+    let wrote = fs.writevSync(fd, rest, at)
+    at += wrote
+    while (rest.length > 0 && wrote >= rest[0]!.length) {
+      wrote -= rest[0]!.length
+      rest = rest.slice(1)
+    }
+    if (rest.length === 0) return
+    if (wrote > 0) rest = [rest[0]!.subarray(wrote), ...rest.slice(1)]
+  }
+}
+
+function setAttrs(fd: number, attrs: NewAttrs): void {
+  if (attrs.size !== undefined) fs.ftruncateSync(fd, attrs.size)
+  if (attrs.mode !== undefined) fs.fchmodSync(fd, attrs.mode & 0o7777)
+  if (attrs.uid !== undefined || attrs.gid !== undefined) fs.fchownSync(fd, attrs.uid ?? -1, attrs.gid ?? -1)
+  if (attrs.atime === undefined && attrs.mtime === undefined) return
+  const now = fs.fstatSync(fd)
+  fs.futimesSync(fd, attrs.atime ?? now.atime, attrs.mtime ?? now.mtime)
+}

@@ -1,0 +1,116 @@
+import fs from 'node:fs'
+import { lstat, opendir } from 'node:fs/promises'
+import { errnoOf, failure } from './errno.ts'
+import { ENTER, realPath } from './jail.ts'
+import { isReserved } from './reserved.ts'
+
+/** To list a folder and to look at what is in it. */
+const MAY_LOOK = 0o500
+
+export interface Measure {
+  /** Apparent sizes of files, an inode counted once. */
+  readonly bytes: number
+  /** Every entry below: files, folders and links. */
+  readonly files: number
+}
+
+/** A folder on the way down to the one that is open. */
+interface Level {
+  readonly dev: number
+  readonly ino: number
+  /** Permission bits that it is given back when it was closed to its owner. */
+  readonly closed: number | undefined
+  /** Folders in it that are still to be counted; byte strings. */
+  readonly left: string[]
+}
+
+/**
+ * Bytes and entries below `folder` (a real path); nothing when it is not there. Off the loop. What goes away
+ * meanwhile is passed over; EBUSY when a folder is moved while it is counted. A folder whose mode keeps us out is opened
+ * for the while: what cannot be counted would be free of charge.
+ *
+ * Like the jail it goes from folder to open folder, following no link. One is open at a time and '..' is the way
+ * back, for a tree can be deeper than a path is long and than descriptors reach (renames make such).
+ */
+export async function measure(folder: string): Promise<Measure> {
+  const seen = new Set<string>()
+  const levels: Level[] = []
+  let bytes = 0
+  let files = 0
+  let at = enter(folder)
+  if (at === undefined) return { bytes, files }
+
+  const goto = (next: number): void => {
+    const left = at
+    at = next
+    if (left !== undefined) fs.closeSync(left)
+  }
+  const count = async (): Promise<void> => {
+    const { dev, ino, mode } = fs.fstatSync(at!)
+    const closed = (mode & MAY_LOOK) === MAY_LOOK ? undefined : mode & 0o7777
+    if (closed !== undefined) fs.chmodSync(`/proc/self/fd/${at}`, closed | MAY_LOOK)
+    const left: string[] = []
+    for await (const { name } of await opendir(`/proc/self/fd/${at}/.`, {
+      bufferSize: 256,
+      encoding: 'latin1' as BufferEncoding,
+    })) {
+      // Reserved, not used: parts and kept files beside their targets.
+      if (isReserved(name)) continue
+      const found = await lstat(realPath(at!, name)).catch(passOverGone)
+      if (found === undefined) continue
+      files += 1
+      if (found.isDirectory()) left.push(name)
+      else if (found.isFile()) {
+        const inode = `${found.dev}:${found.ino}`
+        if (found.nlink > 1 && seen.has(inode)) continue
+        if (found.nlink > 1) seen.add(inode)
+        bytes += found.size
+      }
+    }
+    levels.push({ dev, ino, closed, left })
+  }
+  const back = (): void => {
+    const closed = levels.pop()?.closed
+    const level = levels.at(-1)
+    const parent = level === undefined ? at! : enter(realPath(at!, '..'))
+    if (parent === undefined) throw failure('EBUSY', '/')
+    if (closed !== undefined) fs.chmodSync(`/proc/self/fd/${at}`, closed)
+    if (level === undefined) return
+    goto(parent)
+    const found = fs.fstatSync(parent)
+    if (found.dev !== level.dev || found.ino !== level.ino) throw failure('EBUSY', '/')
+  }
+
+  try {
+    await count()
+    while (levels.length > 0) {
+      const name = levels.at(-1)!.left.pop()
+      if (name === undefined) {
+        back()
+        continue
+      }
+      const next = enter(realPath(at, name))
+      if (next === undefined) continue
+      goto(next)
+      await count()
+    }
+  } finally {
+    fs.closeSync(at)
+  }
+  return { bytes, files }
+}
+
+/** undefined when it is no folder (any more). */
+function enter(real: string | Buffer): number | undefined {
+  try {
+    return fs.openSync(real, ENTER)
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined
+    throw error
+  }
+}
+
+function passOverGone(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error
+}

@@ -1,0 +1,226 @@
+import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { Book } from '../quota/book.ts'
+import { handleOver } from './handle-over.ts'
+import type { Loan } from './loan.ts'
+import type { LocalFile } from './local-file.ts'
+import { lengthOf } from './metered.ts'
+import type { Refusals } from './refusals.ts'
+import type { Shelf } from './shelf.ts'
+import type { Shelved } from './shelved.ts'
+import type { FileHandle, VirtualPath } from './vfs.ts'
+import type { Slot, Written } from './written.ts'
+
+export interface OverwriteParts {
+  readonly book: Book
+  readonly refusals: Refusals
+  readonly shelf: Shelf
+  readonly shelved: Shelved
+  /** fsync of file and folder around the commit. */
+  readonly durable: boolean
+  /** Puts the staged file in its place. On an error nothing is changed. */
+  readonly place: (id: string, size: number, reserved: number, path: VirtualPath) => void
+  /** Opens the file under its name. */
+  readonly reopen: (path: VirtualPath) => Awaitable<FileHandle>
+  /** It is over, committed or not. */
+  readonly over: () => void
+  /** It failed, and its CLOSE said so. */
+  readonly failed: () => void
+}
+
+export interface Staged {
+  readonly id: string
+  readonly file: LocalFile
+  readonly path: VirtualPath
+  readonly loan: Loan
+  readonly written: Written
+  readonly slot: Slot
+  readonly appends: boolean
+  /** Bytes reserved for it already: those of a part that is gone on with. */
+  readonly reserved: number
+}
+
+/** An overwrite under way: written out of sight, and put in the place of the old file at CLOSE, in one step. */
+export interface Overwrite extends FileHandle {
+  readonly path: VirtualPath
+  readonly size: number
+  /** A write was refused or failed: it will not be committed. */
+  readonly broken: boolean
+  /** Commits before the CLOSE: a rename or remove means the file as this session sees it. The handle goes on with it. */
+  commit(): Awaitable<void>
+  /** It is not wanted: nothing is left of it. */
+  discard(): void
+}
+
+export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
+  const { id, file, path, loan, written, slot } = staged
+  const { book, refusals, shelf, shelved } = parts
+  let state: 'open' | 'over' = 'open'
+  /** Set aside beyond the old file's bytes, which are lent to it. */
+  let reserved = staged.reserved
+  let broken = false
+  /** After a commit that came before the CLOSE: the file under its name. */
+  let below: FileHandle | undefined
+
+  const missing = (end: number): number => Math.max(0, end - loan.size) - reserved
+  const grow = (end: number): void => {
+    const more = missing(end)
+    if (more <= 0) return
+    try {
+      book.reserve(more, path)
+    } catch (error) {
+      // What is free again once this upload is given up is not room for the next attempt.
+      if (isOpError(error, 'EDQUOT')) refusals.remember(path, book.free + reserved, error.message)
+      throw error
+    }
+    reserved += more
+  }
+  const shrink = (end: number): void => {
+    const less = -missing(end)
+    if (less <= 0) return
+    book.release(less)
+    reserved -= less
+  }
+  /** Of what makes or breaks the content. */
+  const trying = (act: () => void): void => {
+    if (state === 'over') throw new OpError('EBADF', `"${shown(path)}" is not open`, { path })
+    try {
+      act()
+    } catch (error) {
+      broken = true
+      written.settle()
+      throw error
+    }
+  }
+  const put = (data: readonly Uint8Array[], at: number, end: number): void =>
+    trying(() => {
+      written.before(at)
+      if (end > written.size) grow(end)
+      file.write(data, at)
+      written.add(at, end)
+    })
+  const over = (): void => {
+    state = 'over'
+    slot.free()
+    loan.end()
+    parts.over()
+  }
+  const discard = (): void => {
+    if (state === 'over') return
+    book.release(reserved)
+    shelf.remove(id, path)
+    file.abandon()
+    shelved.end(id)
+    over()
+  }
+  /** Kept as a part if there is room. */
+  const interrupt = (): boolean => {
+    if (state === 'over') return false
+    const { cut, size } = written
+    if (cut < size) file.truncate(cut)
+    file.abandon()
+    loan.end()
+    const kept = shelved.interrupt(id, path, cut, reserved)
+    if (!kept) shelf.remove(id, path)
+    over()
+    return kept
+  }
+  const failed = (): void => {
+    parts.failed()
+    interrupt()
+  }
+
+  const place = (): void => {
+    loan.end()
+    try {
+      parts.place(id, written.size, reserved, path)
+    } catch (error) {
+      const kept = interrupt()
+      if (!isOpError(error, 'ENOENT')) throw error
+      throw new OpError(
+        'ENOENT',
+        `The folder of "${shown(path)}" is gone${kept ? ': what was sent is kept as a part, make the folder again to go on' : ''}`,
+        { path, cause: error },
+      )
+    }
+    shelved.end(id)
+    over()
+    file.close()
+  }
+  const commit = (): Awaitable<void> => {
+    if (state === 'over') return undefined
+    if (broken) {
+      failed()
+      throw new OpError(
+        'EIO',
+        `"${shown(path)}" was not replaced: a part of it could not be written, the old file is whole`,
+        { path },
+      )
+    }
+    // Its place in the home may be new, if somebody removed the old file.
+    if (!parts.durable) return book.whenRoom(0, 1, place)
+    return file.sync().then(() => {
+      // The session may have ended meanwhile.
+      if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
+      return then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
+    })
+  }
+
+  const changes: Partial<FileHandle> = {
+    appends: staged.appends,
+    write(data, offset) {
+      if (below !== undefined) return below.write(data, offset)
+      const at = staged.appends ? written.size : offset
+      const end = at + lengthOf(data)
+      const more = missing(end)
+      if (more <= 0 || book.has(more)) return put(data, at, end)
+      let own = data
+      const done = book.whenRoom(more, 0, () => put(own, at, end))
+      // What waits for others must have bytes of its own.
+      if (isPromise(done)) own = [Buffer.concat(data)]
+      return done
+    },
+    truncate(to) {
+      if (below !== undefined) return below.truncate(to)
+      return book.whenRoom(Math.max(0, missing(to)), 0, () =>
+        trying(() => {
+          if (to > written.size) grow(to)
+          file.truncate(to)
+          shrink(to)
+          written.resized(to)
+        }),
+      )
+    },
+    setstat(attrs) {
+      if (below !== undefined) return below.setstat(attrs)
+      const { size, ...rest } = attrs
+      return then(size === undefined ? undefined : handle.truncate(size), () => file.setstat(rest))
+    },
+    async sync() {
+      const { size } = written
+      await (below ?? file).sync()
+      if (below === undefined) written.synced(size)
+    },
+    close: () => (below === undefined ? commit() : below.close()),
+    abandon: () => (below === undefined ? void interrupt() : below.abandon()),
+  }
+  const handle: Overwrite = Object.defineProperties(
+    handleOver(() => below ?? file, changes),
+    {
+      path: { value: path },
+      size: { get: () => written.size },
+      broken: { get: () => broken },
+      commit: {
+        value: () =>
+          then(commit(), () =>
+            then(parts.reopen(path), (opened) => {
+              below = opened
+            }),
+          ),
+      },
+      discard: { value: discard },
+    },
+  ) as Overwrite
+  return handle
+}

@@ -1,0 +1,74 @@
+import fs from 'node:fs'
+import { promisify } from 'node:util'
+import { failure, fileError } from './errno.ts'
+import type { LocalFile } from './local-file.ts'
+import type { Pace } from './pace.ts'
+import type { FileHandle, VirtualPath } from './vfs.ts'
+
+const readv = promisify(fs.readv)
+const write = promisify(fs.write)
+const fstat = promisify(fs.fstat)
+
+/**
+ * An open file that answers at once while its disk does, and with promises when that is slow: then it makes its own
+ * session wait, which asks one thing after another, and no other.
+ */
+export function pacedFile(file: LocalFile, path: VirtualPath, pace: Pace): FileHandle {
+  /** Where the last write's bytes lay, for those of the next. */
+  let memory: Buffer | undefined
+
+  /** Off the loop. */
+  const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> => {
+    const { descriptor } = file
+    if (descriptor === undefined) return Promise.reject(failure('EBADF', path))
+    return pace.later(() =>
+      work(descriptor).catch((error) => {
+        throw fileError(error, path)
+      }),
+    )
+  }
+  return {
+    appends: file.appends,
+    get descriptor() {
+      return file.descriptor
+    },
+    get quick() {
+      return pace.quick
+    },
+    read(into, offset) {
+      if (pace.quick) return pace.now(() => file.read(into, offset))
+      return later(async (descriptor) => (await readv(descriptor, into, offset)).bytesRead)
+    },
+    write(data, offset) {
+      if (pace.quick) return pace.now(() => file.write(data, offset))
+      // Lent for the call alone. The memory is used again: what is new each time waits for the collector.
+      const bytes = gathered(data, memory)
+      memory = undefined
+      return later(async (descriptor) => {
+        const at = file.appends ? (await fstat(descriptor)).size : offset
+        for (let wrote = 0; wrote < bytes.length; )
+          wrote += (await write(descriptor, bytes, wrote, bytes.length - wrote, at + wrote)).bytesWritten
+      }).finally(() => {
+        memory = Buffer.from(bytes.buffer)
+      })
+    },
+    truncate: (size) => pace.now(() => file.truncate(size)),
+    stat: () => pace.now(() => file.stat()),
+    setstat: (attrs) => pace.now(() => file.setstat(attrs)),
+    sync: () => file.sync(),
+    close: () => pace.now(() => file.close()),
+    abandon: () => file.abandon(),
+  }
+}
+
+/** The bytes in one piece, in `memory` if they find room there. */
+function gathered(data: readonly Uint8Array[], memory: Buffer | undefined): Buffer {
+  const count = data.reduce((sum, part) => sum + part.length, 0)
+  const bytes = memory !== undefined && memory.length >= count ? memory : Buffer.allocUnsafeSlow(count)
+  let at = 0
+  for (const part of data) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes.subarray(0, count)
+}

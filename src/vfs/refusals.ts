@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts'
+import { OpError } from '../base/error.ts'
+import type { VirtualPath } from './vfs.ts'
+
+const REMEMBERED_MS = 600_000
+const MOST = 10_000
+
+/**
+ * The paths of one account at which a write was just refused for want of room. A client that tries again for ever
+ * is told at OPEN, before it sends all its bytes once more.
+ */
+export class Refusals {
+  readonly #clock: Clock
+  readonly #paths = new Map<
+    VirtualPath,
+    { readonly at: number; readonly free: number; readonly message: string }
+  >()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  remember(path: VirtualPath, free: number, message: string): void {
+    this.#paths.delete(path)
+    this.#paths.set(path, { at: this.#clock.elapsed(), free, message })
+    if (this.#paths.size > MOST) this.#paths.delete(this.#paths.keys().next().value!)
+  }
+
+  /** Whether `check` may refuse. */
+  has(path: VirtualPath): boolean {
+    return this.#paths.has(path)
+  }
+
+  /** EDQUOT while no more is free than when it was refused. */
+  check(path: VirtualPath, free: number): void {
+    const refused = this.#paths.get(path)
+    if (refused === undefined) return
+    if (free <= refused.free && this.#clock.elapsed() - refused.at < REMEMBERED_MS)
+      throw new OpError('EDQUOT', refused.message, { path })
+    this.#paths.delete(path)
+  }
+}

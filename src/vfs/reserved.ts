@@ -1,0 +1,21 @@
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+
+/** What lies beside its target, where the server's own folder is on another device, is named so. */
+const PREFIX = '.miniftp-staged-'
+
+/** The name of a shelved file beside its target. */
+export function reservedName(id: string): string {
+  return `${PREFIX}${id}`
+}
+
+/** No request can list, name or make such a name. */
+export function isReserved(name: string): boolean {
+  return name.startsWith(PREFIX)
+}
+
+/** EACCES, the same whether anything bears the name or not. */
+export function checkName(name: string): void {
+  if (isReserved(name))
+    throw new OpError('EACCES', `"${shown(name)}" is a name of the server's own: take another one`)
+}

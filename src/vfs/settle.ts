@@ -1,0 +1,130 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import { isOpError } from '../base/error.ts'
+import { errnoOf } from './errno.ts'
+import { type LocalFileSystem, openLocal } from './local.ts'
+import { forgetUploads, type LeftOpen, leftOpen, uploadFiles } from './open-uploads.ts'
+import { keyOf } from './partials.ts'
+import { join as joined, ROOT } from './path.ts'
+import { openShelf } from './shelf.ts'
+import type { UploadStore } from './uploads.ts'
+import type { VirtualPath } from './vfs.ts'
+import { cutOf } from './written.ts'
+
+export interface SettleParts {
+  /** VAR. */
+  readonly folder: string
+  /** Where processes say what they have open. */
+  readonly open: string
+  readonly store: UploadStore
+  readonly now: () => number
+  readonly partMs: number
+  readonly lives: (process: string) => boolean
+}
+
+/**
+ * What processes that were killed have left: their new files are marked as not finished, and a hole in one is cut off;
+ * their overwrites become parts. Done before anybody is served, so that nobody takes one for whole.
+ */
+export async function settle({ folder, open, store, now, partMs, lives }: SettleParts): Promise<void> {
+  const names = uploadFiles(open)
+  const dead = names.filter((name) => !lives(name))
+  const left = dead.flatMap((name) => leftOpen(open, name))
+  const accounts = new Set([...store.accounts(), ...left.map(({ account }) => account)])
+  for (const account of accounts) {
+    const home = join(folder, 'home', account)
+    if (!fs.existsSync(home)) {
+      store.forget(account)
+      continue
+    }
+    await using local = openLocal(home)
+    const mine = left.filter((one) => one.account === account)
+    for (const { inode, kind } of mine) if (kind === 'new') store.addPartial(account, inode)
+    await cutHoles(local, mine)
+    const gaps = gapsOf(mine)
+    const shelf = openShelf(join(folder, 'staging', account), local.jail)
+    for (const file of store.shelved(account)) {
+      if (file.kind !== 'open' || lives(file.owner)) continue
+      const found = shelf.stat(file.id, file.path)
+      const gap = found === undefined ? undefined : gaps.get(keyOf(found))
+      const had = found?.size ?? 0
+      const size = gap === undefined ? had : cutOf(had, gap.prefix, gap.floor)
+      if (size === 0 || partMs === 0) {
+        shelf.remove(file.id, file.path)
+        store.removeShelved(account, file.id)
+        continue
+      }
+      if (size < had) shelf.cut(file.id, file.path, size)
+      store.putShelved(account, { ...file, kind: 'part', size, until: now() + partMs })
+    }
+  }
+  if (dead.length === names.length) sweep(join(folder, 'staging'), store)
+  for (const name of dead) forgetUploads(open, name)
+}
+
+function gapsOf(left: readonly LeftOpen[]): Map<string, NonNullable<LeftOpen['gap']>> {
+  const gaps = new Map<string, NonNullable<LeftOpen['gap']>>()
+  for (const { inode, gap } of left) if (gap !== undefined) gaps.set(keyOf(inode), gap)
+  return gaps
+}
+
+/** Files are known by inode, for they may have been renamed: they are looked for where they are. */
+async function cutHoles(local: LocalFileSystem, left: readonly LeftOpen[]): Promise<void> {
+  const gaps = gapsOf(left.filter(({ kind }) => kind === 'new'))
+  const folders: VirtualPath[] = [ROOT]
+  while (gaps.size > 0 && folders.length > 0) {
+    for await (const { path, inode, isFolder } of entriesOf(local, folders.pop()!)) {
+      if (isFolder) folders.push(path)
+      const gap = gaps.get(inode)
+      if (gap === undefined) continue
+      gaps.delete(inode)
+      const file = local.open(path, { write: true })
+      const { size } = await file.stat()
+      const cut = cutOf(size, gap.prefix, gap.floor)
+      if (cut < size) await file.truncate(cut)
+      await file.close()
+    }
+  }
+}
+
+async function* entriesOf(
+  local: LocalFileSystem,
+  folder: VirtualPath,
+): AsyncGenerator<{ readonly path: VirtualPath; readonly inode: string; readonly isFolder: boolean }> {
+  let list: Awaited<ReturnType<LocalFileSystem['openDirectory']>>
+  try {
+    list = await local.openDirectory(folder)
+  } catch (error) {
+    // What the account closed to itself, or renamed meanwhile.
+    if (isOpError(error, 'EACCES') || isOpError(error, 'ENOENT')) return
+    throw error
+  }
+  try {
+    for (;;) {
+      const entries = await list.read(256)
+      if (entries.length === 0) return
+      for (const { name, stat } of entries)
+        yield { path: joined(folder, name), inode: keyOf(stat), isFolder: stat.kind === 'directory' }
+    }
+  } finally {
+    await list.close()
+  }
+}
+
+/** Shelved files that nothing is written down about: the database is older than they are. */
+function sweep(staging: string, store: UploadStore): void {
+  for (const account of namesIn(staging)) {
+    const known = new Set(store.shelved(account).map(({ id }) => id))
+    for (const id of namesIn(join(staging, account)))
+      if (!known.has(id)) fs.rmSync(join(staging, account, id), { force: true })
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return fs.readdirSync(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
+}

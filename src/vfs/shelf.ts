@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import fs from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf, fileError } from './errno.ts'
+import { type Jail, type Place, realPath } from './jail.ts'
+import { type LocalFile, openedFile } from './local-file.ts'
+import { statOf } from './local-stat.ts'
+import { reservedName } from './reserved.ts'
+import type { Stat, VirtualPath } from './vfs.ts'
+
+const MAKE = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL
+
+/**
+ * Files of an account that no name of its tree leads to: overwrites under way, and what they replaced. They lie in a
+ * folder that only the server knows; those whose target is on another device beside it, under a reserved name.
+ */
+export interface Shelf {
+  /** Of a file for the name `path`; it says where the file lies. */
+  newId(path: VirtualPath): string
+  make(id: string, mode: number, path: VirtualPath): LocalFile
+  /** An interrupted one again, to read and to write. */
+  open(id: string, path: VirtualPath): LocalFile
+  stat(id: string, path: VirtualPath): Stat | undefined
+  /** Puts it in the place of what bears the name `path`, in one step. */
+  place(id: string, path: VirtualPath): void
+  /** Gives the file at `path` a second life here; `place` over it then replaces only its name. False where the disk cannot. */
+  keep(id: string, path: VirtualPath): boolean
+  cut(id: string, path: VirtualPath, size: number): void
+  /** Nothing when it is not there. */
+  remove(id: string, path: VirtualPath): void
+  /** fsync of the folder that holds `path`: a rename is durable after it. */
+  syncFolder(path: VirtualPath): Promise<void>
+}
+
+/** In `folder` (a real path); names on the other side go through the jail. */
+export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const { dev } = fs.statSync(folder)
+
+  /** At the name `path`, with the real place of the file `id` for it. */
+  function at<T>(id: string, path: VirtualPath, use: (real: string | Buffer, place: Place) => T): T {
+    return jail.walk(path, false, (place) =>
+      use(isBeside(id) ? realPath(place.folder, reservedName(id)) : join(folder, id), place),
+    )
+  }
+  function opened(id: string, path: VirtualPath, flags: number, mode: number): LocalFile {
+    const descriptor = at(id, path, (real) =>
+      fs.openSync(real, flags | fs.constants.O_NOFOLLOW, mode & 0o777),
+    )
+    if (flags === MAKE) fs.fchmodSync(descriptor, mode & 0o7777)
+    return openedFile(descriptor, path, false)
+  }
+
+  return {
+    newId: (path) =>
+      jail.walk(path, false, (place) => {
+        const far = fs.fstatSync(place.folder).dev !== dev
+        return `${far ? BESIDE : ''}${randomUUID()}`
+      }),
+    make: (id, mode, path) => opened(id, path, MAKE, mode),
+    open: (id, path) => opened(id, path, fs.constants.O_RDWR, 0),
+    stat: (id, path) =>
+      unlessGone(() =>
+        isBeside(id)
+          ? at(id, path, (real) => statOf(fs.lstatSync(real)))
+          : statOf(fs.lstatSync(join(folder, id))),
+      ),
+    place: (id, path) => at(id, path, (real, place) => fs.renameSync(real, place.real)),
+    keep: (id, path) => at(id, path, (real, place) => linked(place.real, real)),
+    cut: (id, path, size) => at(id, path, (real) => fs.truncateSync(real, size)),
+    remove: (id, path) =>
+      unlessGone(() =>
+        isBeside(id) ? at(id, path, (real) => fs.unlinkSync(real)) : fs.unlinkSync(join(folder, id)),
+      ),
+    async syncFolder(path) {
+      const descriptor = jail.walk(path, false, (place) =>
+        fs.openSync(`/proc/self/fd/${place.folder}/.`, fs.constants.O_RDONLY),
+      )
+      try {
+        await new Promise<void>((resolve, reject) =>
+          fs.fsync(descriptor, (error) => (error ? reject(fileError(error, path)) : resolve())),
+        )
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    },
+  }
+}
+
+const BESIDE = 'beside-'
+
+function isBeside(id: string): boolean {
+  return id.startsWith(BESIDE)
+}
+
+/** A disk without hard links keeps nothing that is replaced. */
+function linked(from: Buffer, to: string | Buffer): boolean {
+  try {
+    fs.linkSync(from, to)
+    return true
+  } catch (error) {
+    if (['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error) ?? '')) return false
+    throw error
+  }
+}
+
+function unlessGone<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    const code = errnoOf(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined
+    throw error
+  }
+}

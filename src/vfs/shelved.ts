@@ -1,0 +1,242 @@
+import type { Clock } from '../base/clock.ts'
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { Siblings } from '../base/siblings.ts'
+import type { Book } from '../quota/book.ts'
+import type { Inodes } from './inodes.ts'
+import { isWithin } from './path.ts'
+import type { Shelf } from './shelf.ts'
+import type { ShelvedFile, UploadStore } from './uploads.ts'
+import type { VirtualPath } from './vfs.ts'
+
+export interface ShelvedParts {
+  readonly account: string
+  readonly store: UploadStore
+  /** Good for the life of the account, not of a session. */
+  readonly shelf: Pick<Shelf, 'remove' | 'stat'>
+  readonly book: Book
+  readonly inodes: Inodes
+  readonly clock: Clock
+  readonly rules: KeepRules
+  readonly siblings: Siblings
+  /** This process, as `ShelvedFile.owner`. */
+  readonly owner: string
+  /** Whether another one still runs. */
+  readonly lives: (process: string) => boolean
+}
+
+export interface KeepRules {
+  /** How long a replaced file is kept, and an interrupted overwrite, in ms; 0: not at all. */
+  readonly keepMs: number
+  readonly partMs: number
+}
+
+/** Told to the process that has the bytes of a file reserved. */
+export const GONE = 'shelved file gone'
+
+/** How long what is held is, should we be killed in that moment. */
+const HELD_MS = 60_000
+
+/**
+ * What overwrites of one account leave out of sight: the replaced file, kept a while if there is room, and the staged
+ * bytes of one that was interrupted, one a name. Their bytes are reserved; the oldest are given up before anything is refused.
+ */
+export class Shelved {
+  readonly #parts: ShelvedParts
+
+  constructor(parts: ShelvedParts) {
+    this.#parts = parts
+    const { account, store, book } = parts
+    for (const file of store.shelved(account)) {
+      if (file.kind === 'open' || (file.owner !== parts.owner && parts.lives(file.owner))) continue
+      // Nobody has its bytes reserved any more.
+      if (file.until > parts.clock.now() && file.size <= book.free) {
+        book.reserve(file.size, file.path)
+        store.putShelved(account, { ...file, owner: parts.owner })
+      } else this.#forget(file)
+    }
+    book.onNoRoom((bytes) => this.#makeRoom(bytes))
+  }
+
+  /** All but overwrites under way, oldest first. */
+  list(): readonly ShelvedFile[] {
+    const { account, store, clock } = this.#parts
+    const now = clock.now()
+    const files = store.shelved(account).filter(({ kind }) => kind !== 'open')
+    for (const file of files) if (file.until <= now) this.drop(file)
+    return files.filter(({ until }) => until > now)
+  }
+
+  /** The file at `path` is about to be replaced: held by an id, to be kept. Undefined when it is not wanted, or not possible. */
+  hold(shelf: Shelf, path: VirtualPath): string | undefined {
+    if (this.#parts.rules.keepMs === 0) return undefined
+    const { account, store, clock, owner } = this.#parts
+    const id = shelf.newId(path)
+    // Written down first: nothing lies on the shelf that a crash could make unknown.
+    const until = clock.now() + HELD_MS
+    store.putShelved(account, { id, kind: 'kept', path, size: 0, until, owner })
+    if (shelf.keep(id, path)) return id
+    store.removeShelved(account, id)
+    return undefined
+  }
+
+  /** What is held was not replaced after all. */
+  letGo(id: string, path: VirtualPath): void {
+    this.#parts.shelf.remove(id, path)
+    this.end(id)
+  }
+
+  /** What is held as `id` was replaced: kept if its `size` bytes fit, else given up. Whether it is. */
+  keep(id: string, path: VirtualPath, size: number): boolean {
+    for (const old of this.#for(path, 'kept')) if (old.id !== id) this.drop(old)
+    const until = this.#parts.clock.now() + this.#parts.rules.keepMs
+    return this.#lay({ id, kind: 'kept', path, size, until, owner: this.#parts.owner }, size)
+  }
+
+  /** Takes what was replaced off the list for `restore`: its bytes are no longer reserved. ENOENT. */
+  takeKept(path: VirtualPath): ShelvedFile {
+    const file = this.#for(path, 'kept').at(-1)
+    if (file === undefined)
+      throw new OpError('ENOENT', `Nothing that "${shown(path)}" replaced is kept`, { path })
+    this.#release(file)
+    this.#parts.store.removeShelved(this.#parts.account, file.id)
+    return { ...file, owner: this.#parts.owner }
+  }
+
+  /** What `takeKept` gave was not used after all. */
+  putBack(file: ShelvedFile): void {
+    this.#lay(file, file.size)
+  }
+
+  /** An overwrite begins to be staged as `id`. An interrupted one of the name is given up. */
+  begin(id: string, path: VirtualPath): void {
+    this.dropPart(path)
+    this.#open(id, path)
+  }
+
+  /** It is over: committed, or given up. */
+  end(id: string): void {
+    this.#parts.store.removeShelved(this.#parts.account, id)
+  }
+
+  /**
+   * It was interrupted: kept as the name's part if its `size` bytes fit, of which `reserved` are reserved already.
+   * Whether it is; if not, the caller removes it.
+   */
+  interrupt(id: string, path: VirtualPath, size: number, reserved: number): boolean {
+    const { book, clock, owner } = this.#parts
+    const { partMs } = this.#parts.rules
+    const fits = partMs > 0 && size > 0 && size - reserved <= book.free
+    if (!fits) {
+      book.release(reserved)
+      this.end(id)
+      return false
+    }
+    this.dropPart(path)
+    return this.#lay({ id, kind: 'part', path, size, until: clock.now() + partMs, owner }, size - reserved)
+  }
+
+  part(path: VirtualPath): ShelvedFile | undefined {
+    return this.#for(path, 'part').at(-1)
+  }
+
+  /** It is gone on with: the caller has its bytes reserved from now on. */
+  resumePart(file: ShelvedFile): void {
+    if (file.owner !== this.#parts.owner) {
+      this.#parts.book.reserve(file.size, file.path)
+      this.#release(file)
+    }
+    this.#open(file.id, file.path)
+  }
+
+  /** Whether there was one. */
+  dropPart(path: VirtualPath): boolean {
+    const parts = this.#for(path, 'part')
+    for (const part of parts) this.drop(part)
+    return parts.length > 0
+  }
+
+  /** Whether another overwrite of the name is under way in another process. */
+  isOpenElsewhere(path: VirtualPath): boolean {
+    const { account, store, owner } = this.#parts
+    return store.shelvedFor(account, path).some((file) => file.kind === 'open' && file.owner !== owner)
+  }
+
+  /** A folder was renamed: what was for names in it is for the same names there. */
+  renamed(from: VirtualPath, to: VirtualPath): void {
+    const { account, store } = this.#parts
+    for (const file of store.shelved(account)) {
+      if (!isWithin(file.path, from)) continue
+      store.putShelved(account, { ...file, path: `${to}${file.path.slice(from.length)}` as VirtualPath })
+    }
+  }
+
+  /** Gives up all that is for names in the folder. Whether there was any. */
+  dropWithin(folder: VirtualPath): boolean {
+    const files = this.list().filter(({ path }) => isWithin(path, folder))
+    for (const file of files) this.drop(file)
+    return files.length > 0
+  }
+
+  /** Gives it up. Whoever still reads it goes on, unless the room is needed. */
+  drop(file: ShelvedFile, needed = false): void {
+    const { book, inodes, shelf } = this.#parts
+    const found = shelf.stat(file.id, file.path)
+    this.#forget(file)
+    this.#release(file)
+    const inode = found === undefined || found.nlink > 1 ? undefined : inodes.find(found)
+    if (inode === undefined) return
+    if (!needed && file.size <= book.free) {
+      book.take(file.size, file.path)
+      inode.unlinked = true
+    } else inode.replaced = true
+  }
+
+  #for(path: VirtualPath, kind: ShelvedFile['kind']): readonly ShelvedFile[] {
+    const { account, store, clock } = this.#parts
+    const files = store.shelvedFor(account, path).filter((file) => file.kind === kind)
+    for (const file of files) if (file.until <= clock.now()) this.drop(file)
+    return files.filter((file) => file.until > clock.now())
+  }
+
+  #open(id: string, path: VirtualPath): void {
+    const { account, store, owner } = this.#parts
+    store.putShelved(account, { id, kind: 'open', path, size: 0, until: 0, owner })
+  }
+
+  /** Onto the list, `more` of its bytes reserved now. Whether there was room. */
+  #lay(file: ShelvedFile, more: number): boolean {
+    const { account, store, book } = this.#parts
+    if (more > book.free) {
+      this.#forget(file)
+      return false
+    }
+    if (more > 0) book.reserve(more, file.path)
+    else if (more < 0) book.release(-more)
+    store.putShelved(account, file)
+    return true
+  }
+
+  /** Its bytes are reserved by the process that laid it on the shelf. */
+  #release({ size, owner }: ShelvedFile): void {
+    const { account, book, siblings } = this.#parts
+    if (owner === this.#parts.owner || siblings.count === 0) book.release(size)
+    else void siblings.ask(GONE, { account, size, owner })
+  }
+
+  #forget({ id, path }: ShelvedFile): void {
+    this.#parts.shelf.remove(id, path)
+    this.#parts.store.removeShelved(this.#parts.account, id)
+  }
+
+  #makeRoom(bytes: number): boolean {
+    const { book } = this.#parts
+    let given = false
+    for (const file of this.list()) {
+      if (book.free >= bytes) break
+      this.drop(file, true)
+      given = true
+    }
+    return given
+  }
+}

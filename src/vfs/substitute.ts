@@ -1,0 +1,69 @@
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import type { Book } from '../quota/book.ts'
+import type { Inodes } from './inodes.ts'
+import type { Partials } from './partials.ts'
+import type { Shelf } from './shelf.ts'
+import type { Shelved } from './shelved.ts'
+import type { Stat, VirtualPath } from './vfs.ts'
+
+export interface SubstituteParts {
+  readonly shelf: Shelf
+  readonly shelved: Shelved
+  readonly partials: Partials
+  readonly book: Book
+  readonly inodes: Inodes
+  /** What bears a name now. */
+  readonly stat: (path: VirtualPath) => Stat | undefined
+}
+
+/**
+ * The file `id` of the shelf, of `size` bytes of which `reserved` are reserved, takes the place of whatever bears the
+ * name now. What is replaced is kept if there is room; whoever has it open goes on reading it: it is paid for until
+ * then, or else its handles end. On an error nothing is changed, and what was reserved still is.
+ */
+export function substitute(
+  id: string,
+  size: number,
+  reserved: number,
+  path: VirtualPath,
+  { shelf, shelved, partials, book, inodes, stat }: SubstituteParts,
+): void {
+  const current = stat(path)
+  /** A whole file that nobody can change any more. */
+  const keepable = (found: Stat): boolean =>
+    found.nlink === 1 && !partials.has(found) && !inodes.find(found)?.writers
+  if (current !== undefined && current.kind !== 'file')
+    throw new OpError('EISDIR', `"${shown(path)}" is a folder now`, { path })
+  const freed = current?.nlink === 1 ? current.size : 0
+  const more = Math.max(0, size - freed - reserved)
+  if (more > 0) book.take(more, path)
+  let held: string | undefined
+  let entered = false
+  try {
+    if (current === undefined) {
+      book.takeFile(path)
+      entered = true
+    }
+    if (current !== undefined && keepable(current)) held = shelved.hold(shelf, path)
+    shelf.place(id, path)
+  } catch (error) {
+    if (entered) book.giveFile()
+    if (more > 0) book.give(more)
+    if (held !== undefined) shelved.letGo(held, path)
+    throw error
+  }
+  const settled = Math.min(reserved, Math.max(0, size - freed))
+  if (settled > 0) book.settle(settled)
+  if (reserved > settled) book.release(reserved - settled)
+  if (size < freed) book.give(freed - size)
+  if (current === undefined) return
+  partials.unmark(current)
+  if (held !== undefined && shelved.keep(held, path, current.size)) return
+  const holders = inodes.find(current)
+  if (holders === undefined || current.nlink > 1) return
+  if (freed <= book.free) {
+    book.take(freed, path)
+    holders.unlinked = true
+  } else holders.replaced = true
+}

@@ -1,0 +1,135 @@
+import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
+import { handleOver } from './handle-over.ts'
+import { lengthOf } from './metered.ts'
+import type { Overwrite } from './overwrite.ts'
+import type { FileHandle } from './vfs.ts'
+
+/** Bytes copied at a time when staged bytes go into the old file after all. */
+const SLICE = 256 * 1024
+
+export interface UndecidedParts {
+  /** Bytes of the old file. */
+  readonly oldSize: number
+  /** What would mix two contents. EBUSY. */
+  readonly refuse: (offset: number) => void
+  /** A file to stage into; undefined when it must be done in place. */
+  readonly stage: () => Awaitable<Overwrite | undefined>
+}
+
+/** A complete file that is open to be written, not truncated: what it will be is known by what is written first. */
+export interface Undecided extends FileHandle {
+  /** Whether it is staged so far. */
+  readonly staging: boolean
+  /** Does now what CLOSE would do: what comes next needs the file as this session sees it. */
+  decide(): Awaitable<void>
+}
+
+/**
+ * Plain `scp` replaces a file without saying so: it opens without TRUNC, writes from 0 on without a gap, and sets the
+ * size. As long as that is what is done, it is staged. Anything else first copies what was staged into the old
+ * file, and goes on in place.
+ */
+export function undecided(old: FileHandle, { oldSize, refuse, stage }: UndecidedParts): Undecided {
+  let state: 'untouched' | 'staged' | 'in place' = 'untouched'
+  let staged: Overwrite | undefined
+  let sized = false
+  /** Why its first WRITE was refused: then all of it is. */
+  let refused: unknown
+
+  /** What was staged goes into the old file. */
+  const intoPlace = async (from: Overwrite): Promise<void> => {
+    const slice = new Uint8Array(SLICE)
+    for (let at = 0; at < from.size; ) {
+      const count = await from.read([slice], at)
+      await old.write([slice.subarray(0, count)], at)
+      at += count
+    }
+    state = 'in place'
+    from.discard()
+  }
+  const inPlace = <T>(act: () => Awaitable<T>): Awaitable<T> => {
+    if (state !== 'staged') {
+      state = 'in place'
+      return act()
+    }
+    return then(intoPlace(staged!), act)
+  }
+  /** A replacement: the client set the size, or wrote no less than was there. */
+  const replaces = (file: Overwrite): boolean => sized || file.size >= oldSize
+  const decide = (): Awaitable<void> => {
+    if (state !== 'staged') return
+    if (!staged!.broken && !replaces(staged!)) return intoPlace(staged!)
+    old.abandon()
+    return staged!.commit()
+  }
+  const mayBegin = (offset: number): void => {
+    if (refused !== undefined) throw refused
+    try {
+      refuse(offset)
+    } catch (error) {
+      refused = error
+      throw error
+    }
+  }
+  const current = (): FileHandle => (state === 'staged' ? staged! : old)
+
+  const changes: Partial<FileHandle> = {
+    write(data, offset) {
+      if (state === 'in place') return old.write(data, offset)
+      if (state === 'untouched') {
+        mayBegin(offset)
+        const begun = offset === 0 && lengthOf(data) > 0 ? stage() : undefined
+        const own = isPromise(begun) ? data.map((part) => part.slice()) : data
+        return then(begun, (file) => {
+          staged = file
+          state = file === undefined ? 'in place' : 'staged'
+          return current().write(own, offset)
+        })
+      }
+      if (offset === staged!.size || staged!.broken) return staged!.write(data, offset)
+      // The bytes are lent for the call alone.
+      const copies = data.map((part) => part.slice())
+      return inPlace(() => old.write(copies, offset))
+    },
+    truncate(to) {
+      if (refused !== undefined) throw refused
+      if (state !== 'staged' || to > staged!.size) return inPlace(() => old.truncate(to))
+      sized = true
+      return staged!.truncate(to)
+    },
+    setstat(attrs) {
+      if (refused !== undefined) throw refused
+      if (state === 'staged' && attrs.size !== undefined && attrs.size > staged!.size)
+        return inPlace(() => old.setstat(attrs))
+      if (state === 'staged' && attrs.size !== undefined) sized = true
+      return current().setstat(attrs)
+    },
+    read: (into, offset) =>
+      state === 'staged' ? inPlace(() => old.read(into, offset)) : old.read(into, offset),
+    /** As in POSIX, until it is known that it replaces. */
+    stat: () =>
+      then(current().stat(), (found) =>
+        state === 'staged' && !sized ? { ...found, size: Math.max(oldSize, found.size) } : found,
+      ),
+    close() {
+      if (refused !== undefined)
+        return then(old.close(), () => {
+          throw refused
+        })
+      if (state !== 'staged') return old.close()
+      const file = staged!
+      if (!file.broken && !replaces(file)) return intoPlace(file).then(() => old.close())
+      // No longer one who has the old file open: it is about to be replaced.
+      old.abandon()
+      return file.close()
+    },
+    abandon() {
+      old.abandon()
+      return state === 'staged' ? staged!.abandon() : undefined
+    },
+  }
+  return Object.defineProperties(handleOver(current, changes), {
+    staging: { get: () => state === 'staged' },
+    decide: { value: decide },
+  }) as Undecided
+}

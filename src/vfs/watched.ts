@@ -1,0 +1,164 @@
+import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { lengthOf } from './metered.ts'
+import type { OpenUploads } from './open-uploads.ts'
+import type { Partials } from './partials.ts'
+import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
+import { takenOver, type Writers } from './writers.ts'
+import { Written } from './written.ts'
+
+export interface WatchParts {
+  readonly account: string
+  readonly partials: Partials
+  readonly writers: Writers
+  readonly openUploads: OpenUploads
+  /** Whose handles share one file as in POSIX. */
+  readonly session: object
+  /** fsync of the file and its folder before CLOSE is answered. */
+  readonly durable: boolean
+  readonly syncFolder: (path: VirtualPath) => Promise<void>
+}
+
+/**
+ * An upload under its final name: partial until CLOSE. When its writer goes away, a hole is cut off (`Written`); when
+ * another session goes on with it, this one's handles are ended.
+ */
+export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts: WatchParts): FileHandle {
+  const { account, partials, writers, openUploads, session } = parts
+  partials.mark(found)
+  const writing = writers.enter(found, file, () => {
+    const slot = openUploads.enter(account, found, 'new')
+    return { session, slot, written: new Written(found.size, slot) }
+  })
+  const { written } = writing
+  let open = true
+
+  const failed = (error: unknown): never => {
+    writing.failed ??= error
+    written.settle()
+    throw error
+  }
+  const check = (): void => {
+    if (writing.taken) throw takenOver(path)
+  }
+  /** Of what makes or breaks the content. */
+  const after = <T>(act: () => Awaitable<T>, done: () => void): Awaitable<T> => {
+    check()
+    const did = (value: T): T => {
+      done()
+      return value
+    }
+    try {
+      const result = act()
+      return isPromise(result) ? result.then(did, failed) : did(result)
+    } catch (error) {
+      return failed(error)
+    }
+  }
+  /** Whether this was the last one who writes it. */
+  const leave = (): boolean => {
+    open = false
+    return writers.leave(found, file, writing)
+  }
+
+  /** Not whole: written down, unless its last name is gone. */
+  const left = (): void => {
+    const { nlink } = now(file.stat())
+    if (nlink > 0) partials.writeDown(found)
+    else partials.unmark(found)
+  }
+  const finish = (): void => {
+    try {
+      now(file.close())
+    } catch (error) {
+      left()
+      leave()
+      throw error
+    }
+    // The mark goes before the slot: a kill between them leaves it partial, never the other way.
+    if (writing.handles.size === 1 && !writing.taken) partials.unmark(found)
+    leave()
+  }
+  const closeDurably = async (): Promise<void> => {
+    await file.sync()
+    finish()
+    await parts.syncFolder(path)
+  }
+
+  return {
+    get descriptor() {
+      return file.descriptor
+    },
+    get quick() {
+      return file.quick
+    },
+    get appends() {
+      return file.appends
+    },
+    read: (into, offset) => file.read(into, offset),
+    write(data, offset) {
+      const from = file.appends ? written.size : offset
+      written.before(from)
+      return after(
+        () => file.write(data, offset),
+        () => written.add(from, from + lengthOf(data)),
+      )
+    },
+    truncate: (to) =>
+      after(
+        () => file.truncate(to),
+        () => written.resized(to),
+      ),
+    stat: () => file.stat(),
+    setstat(attrs) {
+      const { size } = attrs
+      if (size !== undefined)
+        return after(
+          () => file.setstat(attrs),
+          () => written.resized(size),
+        )
+      check()
+      return file.setstat(attrs)
+    },
+    async sync() {
+      const { size } = written
+      await file.sync()
+      written.synced(size)
+    },
+    close() {
+      if (!open) return file.close()
+      if (writing.taken) {
+        leave()
+        return then(file.close(), () => {
+          throw takenOver(path)
+        })
+      }
+      if (writing.failed !== undefined) {
+        const cause = writing.failed
+        left()
+        leave()
+        return then(file.close(), () => {
+          throw new OpError('EIO', `Not all of "${shown(path)}" could be written: it stays partial`, {
+            path,
+            cause,
+          })
+        })
+      }
+      return parts.durable ? closeDurably() : finish()
+    },
+    abandon() {
+      if (!open) return
+      if (!writing.taken) left()
+      const { cut, size } = written
+      const alone = leave()
+      try {
+        const done = alone && cut < size ? file.truncate(cut) : undefined
+        if (isPromise(done)) return done.then(() => file.abandon()).catch(() => file.abandon())
+      } catch {
+        // The hole stays; the mark says that the file is not whole.
+      }
+      return file.abandon()
+    },
+  }
+}

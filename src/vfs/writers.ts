@@ -1,0 +1,70 @@
+import { type Awaitable, then } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
+import { keyOf } from './partials.ts'
+import type { Inode } from './uploads.ts'
+import type { FileHandle } from './vfs.ts'
+import type { Slot, Written } from './written.ts'
+
+/** An unfinished file that is being written: by one session, through one handle or several. */
+export interface Writing {
+  readonly session: object
+  readonly written: Written
+  readonly slot: Slot
+  /** Of whom any can cut the hole off. */
+  readonly handles: Set<FileHandle>
+  /** A newer upload goes on with it. */
+  taken: boolean
+  /** What a write failed of. */
+  failed: unknown
+}
+
+/** Who writes the unfinished files of one account, in this process. */
+export class Writers {
+  readonly #open = new Map<string, Writing>()
+
+  find(inode: Inode): Writing | undefined {
+    return this.#open.get(keyOf(inode))
+  }
+
+  /** One handle more on the file. */
+  enter(
+    inode: Inode,
+    handle: FileHandle,
+    begin: () => Omit<Writing, 'handles' | 'taken' | 'failed'>,
+  ): Writing {
+    const key = keyOf(inode)
+    const found = this.#open.get(key)
+    if (found !== undefined) {
+      found.handles.add(handle)
+      return found
+    }
+    const made: Writing = { ...begin(), handles: new Set([handle]), taken: false, failed: undefined }
+    this.#open.set(key, made)
+    return made
+  }
+
+  /** One handle fewer. Whether it was the last one of a writer that was not taken over. */
+  leave(inode: Inode, handle: FileHandle, writing: Writing): boolean {
+    writing.handles.delete(handle)
+    if (writing.taken || writing.handles.size > 0) return false
+    writing.slot.free()
+    this.#open.delete(keyOf(inode))
+    return true
+  }
+
+  /** The writer is ended, and its hole cut off: who goes on by size finds what is right. Whether there was one. */
+  takeOver(inode: Inode): Awaitable<boolean> {
+    const writing = this.find(inode)
+    if (writing === undefined) return false
+    this.#open.delete(keyOf(inode))
+    writing.taken = true
+    writing.slot.free()
+    const { cut, size } = writing.written
+    const [handle] = writing.handles
+    return then(handle !== undefined && cut < size ? handle.truncate(cut) : undefined, () => true)
+  }
+}
+
+export function takenOver(path: string): OpError {
+  return new OpError('ESTALE', 'Taken over by a newer upload', { path })
+}

@@ -1,0 +1,155 @@
+import { OpError } from '../base/error.ts'
+import type { FileHandle } from '../vfs/vfs.ts'
+import { End, Frame, type Header, hexHeader, receiverReady } from './frames.ts'
+import { PATIENCE_MS, TRIES, type ZmodemLine } from './line.ts'
+
+/** What a sender says of a file. */
+export interface IncomingFile {
+  /** A byte string: one name, never a path. */
+  readonly name: string
+  readonly size: number | undefined
+  readonly mtime: number | undefined
+  readonly mode: number | undefined
+  /** The sender asks to go on with what is there (ZCRECOV). */
+  readonly resume: boolean
+}
+
+/** Where files go. */
+export interface Storage {
+  /**
+   * Opens the file, and says from where it is wanted; undefined: not wanted, and `refused` has heard why.
+   * `proof(n)` is the CRC-32 of the sender's first n bytes, undefined when it does not say.
+   */
+  open(
+    file: IncomingFile,
+    proof: (bytes: number) => Promise<number | undefined>,
+  ): Promise<{ readonly handle: FileHandle; readonly from: number } | undefined>
+}
+
+const RESUME = 3
+
+/** Takes files from the sender until it has no more. Answers how many came whole. ECANCELED when it gave up or went away. */
+export async function receiveFiles(line: ZmodemLine, first: Header, storage: Storage): Promise<number> {
+  let count = 0
+  let header: Header | undefined = first
+  for (let silent = 0; silent < TRIES; ) {
+    if (header === undefined) {
+      silent += 1
+      await line.write(receiverReady())
+    } else {
+      silent = 0
+      switch (header.type) {
+        case Frame.rqinit:
+          await line.write(receiverReady())
+          break
+        case Frame.sinit:
+          await line.reader.subpacket(PATIENCE_MS)
+          await line.write(hexHeader(Frame.ack))
+          break
+        case Frame.file: {
+          const info = await line.reader.subpacket(PATIENCE_MS)
+          if (info === undefined || info === 'damaged') await line.write(hexHeader(Frame.nak))
+          else if (await receiveFile(line, fileOf(info.data, header.flags), storage)) count += 1
+          break
+        }
+        case Frame.fin:
+          await line.write(hexHeader(Frame.fin))
+          await line.reader.overAndOut(500)
+          return count
+        case Frame.abort:
+        case Frame.ferr:
+        case Frame.can:
+          throw new OpError('ECANCELED', 'The sender gave up')
+        default:
+          break
+      }
+    }
+    header = await line.reader.header(PATIENCE_MS)
+  }
+  throw new OpError('ECANCELED', 'The sender does not answer')
+}
+
+async function receiveFile(line: ZmodemLine, file: IncomingFile, storage: Storage): Promise<boolean> {
+  const proof = async (bytes: number): Promise<number | undefined> => {
+    for (let tries = 0; tries < 2; tries++) {
+      await line.write(hexHeader(Frame.crc, bytes))
+      const answer = await line.reader.header(PATIENCE_MS)
+      if (answer?.type === Frame.crc) return answer.position
+    }
+    return undefined
+  }
+  const opened = await storage.open(file, proof)
+  if (opened === undefined) {
+    await line.write(hexHeader(Frame.skip))
+    return false
+  }
+  const { handle, from } = opened
+  try {
+    await body(line, handle, from)
+    if (file.mtime !== undefined && file.mtime > 0)
+      await handle.setstat({ mtime: file.mtime, atime: file.mtime })
+  } catch (error) {
+    await handle.abandon()
+    throw error
+  }
+  await handle.close()
+  await line.write(receiverReady())
+  return true
+}
+
+/** The bytes, asked for again from where they went wrong. */
+async function body(line: ZmodemLine, handle: FileHandle, from: number): Promise<void> {
+  let at = from
+  let wrong = 0
+  await line.write(hexHeader(Frame.rpos, at))
+  for (;;) {
+    const header = await line.reader.header(PATIENCE_MS)
+    if (header?.type === Frame.eof && header.position === at) return
+    if (header?.type === Frame.data && header.position === at) {
+      for (let end: number = End.go; end === End.go || end === End.ackGo; ) {
+        const part = await line.reader.subpacket(PATIENCE_MS)
+        if (part === undefined || part === 'damaged') {
+          wrong += 1
+          if (wrong > TRIES * 4) throw new OpError('EIO', 'The line damages too much')
+          await line.write(hexHeader(Frame.rpos, at))
+          break
+        }
+        if (part.data.length > 0) await handle.write([part.data], at)
+        at += part.data.length
+        end = part.end
+        if (end === End.ackGo || end === End.ackStop) await line.write(hexHeader(Frame.ack, at))
+      }
+      continue
+    }
+    if (header?.type === Frame.fin || header?.type === Frame.abort || header?.type === Frame.ferr) {
+      throw new OpError('ECANCELED', 'The sender gave up')
+    }
+    wrong += 1
+    if (wrong > TRIES * 4) throw new OpError('ECANCELED', 'The sender does not answer')
+    // Data from before a position that was asked for is still on its way, or the sender waits.
+    if (header === undefined || header.type !== Frame.data) await line.write(hexHeader(Frame.rpos, at))
+  }
+}
+
+/** `name NUL size mtime mode …`: numbers in decimal, then octal (§11.4). A path is cut to its name. */
+function fileOf(data: Buffer, flags: number): IncomingFile {
+  const end = data.indexOf(0)
+  const path = data.toString('latin1', 0, end < 0 ? data.length : end)
+  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
+  const [size, mtime, mode] = data
+    .toString('latin1', end + 1)
+    .split('\0')[0]!
+    .split(' ')
+  const length = /^\d{1,15}$/.test(size ?? '') ? Number(size) : undefined
+  return {
+    name,
+    size: length,
+    mtime: octal(mtime),
+    mode: octal(mode),
+    resume: flags === RESUME,
+  }
+}
+
+function octal(text: string | undefined): number | undefined {
+  return text !== undefined && /^[0-7]{1,12}$/.test(text) ? Number.parseInt(text, 8) : undefined
+}

@@ -1,0 +1,176 @@
+import { crc32 } from 'node:zlib'
+import { OpError } from '../base/error.ts'
+import { readFrom } from '../transfer/read.ts'
+import type { FileHandle } from '../vfs/vfs.ts'
+import { CAN_CRC32, End, ESCAPE_CONTROLS, Frame, FrameWriter, type Header, hexHeader } from './frames.ts'
+import { PATIENCE_MS, TRIES, type ZmodemLine } from './line.ts'
+
+/** Bytes of a subpacket, and of what is written at a time. */
+const BLOCK = 8 * 1024
+const BURST = 64 * 1024
+
+export interface OutgoingFile {
+  /** A byte string: one name. */
+  readonly name: string
+  readonly file: FileHandle
+}
+
+/** Sends files to the receiver that answered with `ready` (ZRINIT); says which it did not want. ECANCELED, EIO. */
+export async function sendFiles(
+  line: ZmodemLine,
+  ready: Header,
+  files: readonly OutgoingFile[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const writer = new FrameWriter((ready.flags & ESCAPE_CONTROLS) !== 0, (ready.flags & CAN_CRC32) !== 0)
+  const window = ready.position & 0xffff
+  const skipped: string[] = []
+  for (const { name, file } of files) {
+    if (!(await sendFile(line, writer, window, name, file, signal))) skipped.push(name)
+  }
+  for (let tries = 0; tries < TRIES; tries++) {
+    await line.write(hexHeader(Frame.fin))
+    const answer = await line.reader.header(PATIENCE_MS)
+    if (answer?.type === Frame.fin) break
+  }
+  await line.write(Buffer.from('OO'))
+  return skipped
+}
+
+async function sendFile(
+  line: ZmodemLine,
+  writer: FrameWriter,
+  window: number,
+  name: string,
+  file: FileHandle,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { size, mtime, mode } = await file.stat()
+  const info = Buffer.concat([
+    Buffer.from(name, 'latin1'),
+    Buffer.from(`\0${size} ${Math.floor(mtime).toString(8)} ${mode.toString(8)} 0 1 ${size}\0`, 'latin1'),
+  ])
+  let from = await offer(line, writer, info, file, signal)
+  if (from === undefined) return false
+  for (;;) {
+    const again = await stream(line, writer, window, file, from, size, signal)
+    if (again === undefined) break
+    from = again
+  }
+  return true
+}
+
+/** Where to begin; undefined when the receiver does not want it. */
+async function offer(
+  line: ZmodemLine,
+  writer: FrameWriter,
+  info: Buffer,
+  file: FileHandle,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  for (let tries = 0; tries < TRIES; ) {
+    // Conversion 1: binary. Whether it goes on with what it has is the receiver's to say.
+    writer.header(Frame.file, 0x01 * 2 ** 24)
+    writer.data(info, End.ackStop)
+    await line.write(writer.take())
+    for (;;) {
+      const answer = await line.reader.header(PATIENCE_MS)
+      if (answer?.type === Frame.rpos) return answer.position
+      if (answer?.type === Frame.skip) return undefined
+      if (answer?.type === Frame.crc) {
+        await line.write(hexHeader(Frame.crc, await prefixCrc(file, answer.position, signal)))
+        continue
+      }
+      // Said twice: it has not seen the offer yet, and will.
+      if (answer?.type === Frame.rinit) continue
+      if (answer !== undefined && gaveUp(answer)) throw new OpError('ECANCELED', 'The receiver gave up')
+      tries += 1
+      break
+    }
+  }
+  throw new OpError('EIO', 'The receiver does not answer')
+}
+
+/** The bytes from `from` on. Undefined when the receiver has them all, else where it wants them again. */
+async function stream(
+  line: ZmodemLine,
+  writer: FrameWriter,
+  window: number,
+  file: FileHandle,
+  from: number,
+  size: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  let at = from
+  let unanswered = 0
+  writer.header(Frame.data, from)
+  let queued = 0
+  for await (const chunk of readFrom(file, from, size, signal)) {
+    for (let start = 0; start < chunk.length; start += BLOCK) {
+      const block = chunk.subarray(start, start + BLOCK)
+      unanswered += block.length
+      const wait = window > 0 && unanswered + BLOCK > window
+      writer.data(block, wait ? End.ackStop : End.go)
+      at += block.length
+      queued += block.length
+      if (queued >= BURST || wait) {
+        await line.write(writer.take())
+        queued = 0
+      }
+      if (wait) {
+        const answer = await line.reader.header(PATIENCE_MS)
+        if (answer?.type !== Frame.ack) return positionOf(answer, at)
+        unanswered = 0
+        writer.header(Frame.data, at)
+      } else if (line.reader.pending) {
+        // It speaks while we send: something went wrong, or it gives up.
+        const answer = await line.reader.header(0)
+        if (answer !== undefined && answer.type !== Frame.ack) {
+          writer.data(new Uint8Array(0), End.header)
+          return await lastPosition(line, answer, at)
+        }
+      }
+    }
+  }
+  writer.data(new Uint8Array(0), End.header)
+  writer.header(Frame.eof, at)
+  await line.write(writer.take())
+  for (let tries = 0; tries < TRIES; tries++) {
+    const answer = await line.reader.header(PATIENCE_MS)
+    if (answer === undefined) {
+      writer.header(Frame.eof, at)
+      await line.write(writer.take())
+    } else if (answer.type === Frame.rinit || answer.type === Frame.skip) return undefined
+    else if (answer.type !== Frame.ack) return positionOf(answer, at)
+  }
+  throw new OpError('EIO', 'The receiver does not answer')
+}
+
+/** A receiver that lost its way asks for the same place more than once. */
+async function lastPosition(line: ZmodemLine, first: Header, otherwise: number): Promise<number> {
+  let position = positionOf(first, otherwise)
+  while (line.reader.pending) {
+    const more = await line.reader.header(0)
+    if (more !== undefined) position = positionOf(more, position)
+  }
+  return position
+}
+
+function positionOf(answer: Header | undefined, otherwise: number): number {
+  if (answer === undefined) return otherwise
+  if (answer.type === Frame.rpos) return answer.position
+  if (gaveUp(answer)) throw new OpError('ECANCELED', 'The receiver gave up')
+  return otherwise
+}
+
+function gaveUp({ type }: Header): boolean {
+  return type === Frame.abort || type === Frame.ferr || type === Frame.can || type === Frame.fin
+}
+
+/** CRC-32 of the first `count` bytes (0: all), as ZCRC answers it. */
+export async function prefixCrc(file: FileHandle, count: number, signal: AbortSignal): Promise<number> {
+  let crc = 0
+  const all = readFrom(file, 0, count === 0 ? Number.MAX_SAFE_INTEGER : count, signal)
+  for await (const chunk of all) crc = crc32(chunk, crc)
+  return crc
+}

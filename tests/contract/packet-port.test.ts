@@ -1,0 +1,4 @@
+import { packetPortContract } from './packet-port.contract.ts'
+
+packetPortContract('fast')
+packetPortContract('plain')

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PRESETS, showRights } from '../../src/accounts/rules.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { Fresh } from '../../src/vfs/fresh.ts'
+import { openLocal } from '../../src/vfs/local.ts'
+import { memoryFileSystem } from '../../src/vfs/memory.ts'
+import type { Paces } from '../../src/vfs/pace.ts'
+import { permitted } from '../../src/vfs/permitted.ts'
+import type { VirtualFileSystem } from '../../src/vfs/vfs.ts'
+import { slowDisks } from '../support/staged-account.ts'
+import { vfsContract } from './vfs.contract.ts'
+
+vfsContract('memory', async () => memoryFileSystem())
+
+vfsContract('local', () => onDisk())
+
+vfsContract('local, on a slow disk', () => onDisk(slowDisks))
+
+async function onDisk(paces?: Paces): Promise<VirtualFileSystem> {
+  const home = await mkdtemp(join(tmpdir(), 'vfs-'))
+  process.umask(0o022)
+  const vfs = openLocal(home, Number.POSITIVE_INFINITY, paces)
+  return {
+    ...vfs,
+    async [Symbol.asyncDispose]() {
+      await vfs[Symbol.asyncDispose]()
+      await rm(home, { recursive: true, force: true })
+    },
+  }
+}
+
+vfsContract('permitted, all rights', async () =>
+  permitted(memoryFileSystem(), {
+    rights: () => PRESETS.full!,
+    describe: showRights,
+    fresh: new Fresh(systemClock),
+  }),
+)

@@ -1,0 +1,86 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { startCuttingProxy } from '../support/cutting-proxy.ts'
+import { without } from '../support/run-client.ts'
+import { MINIFTP } from '../support/run-miniftp.ts'
+import { startServer } from '../support/start-server.ts'
+import { openTerminal, sameScreen } from '../support/tmux.ts'
+import { noise } from '../support/trees.ts'
+
+const server = await startServer()
+after(() => server[Symbol.asyncDispose]())
+const client = [process.execPath, '--no-warnings', MINIFTP]
+const env = { XDG_STATE_HOME: join(server.folder, 'state'), NO_COLOR: '1' }
+mkdirSync(join(server.home('ada'), 'notes'), { recursive: true })
+writeFileSync(join(server.home('ada'), 'notes-2026.txt'), 'n')
+writeFileSync(join(server.folder, 'picture-上海.bin'), noise(400_000))
+
+const skip = without('tmux')
+
+for (const [columns, rows] of [
+  [80, 24],
+  [40, 20],
+] as const)
+  test(`client at a terminal: prompt, help, completion of both sides and a transfer, ${columns} columns`, {
+    skip,
+  }, async () => {
+    rmSync(join(server.home('ada'), 'picture-上海.bin'), { force: true })
+    await using terminal = await openTerminal([...client, '-F', server.sshConfig, 'ftp'], {
+      columns,
+      rows,
+      env,
+      cwd: server.folder,
+    })
+    await terminal.sees(/ada:\/> $|ada:\/>$/)
+    await terminal.type('put -f pict')
+    await terminal.press('Tab')
+    await terminal.sees(/picture-上海\.bin/)
+    await terminal.press('Enter')
+    await terminal.sees(/MD5 [0-9a-f\n]{32,}[\s\S]*ada:\/>/)
+    await terminal.type('ls no')
+    await terminal.press('Tab')
+    await terminal.sees(/ls notes/)
+    await terminal.press('Tab', 'Tab')
+    const shown = await terminal.sees(/notes-2026\.txt/)
+    sameScreen(`client-prompt-${columns}x${rows}`, shown.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT'))
+    await terminal.press('C-c')
+    await terminal.type('bye')
+    await terminal.press('Enter')
+    await terminal.ended()
+  })
+
+for (const columns of [80, 40])
+  test(`client at a terminal: the bar stands while it waits for the connection, ${columns} columns`, {
+    skip,
+  }, async () => {
+    await using proxy = await startCuttingProxy(server.port)
+    const name = `film-上海-${columns}.bin`
+    writeFileSync(join(server.folder, name), noise(8_000_000, columns))
+    proxy.cutAfter([4_000_000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+    const words = [
+      'put',
+      '-F',
+      server.sshConfig,
+      '-P',
+      String(proxy.port),
+      '-o',
+      'UserKnownHostsFile=/dev/null',
+    ]
+    const all = [...client, ...words, '-o', 'StrictHostKeyChecking=accept-new', name, 'ftp:']
+    await using terminal = await openTerminal(all, { columns, rows: 10, env, cwd: server.folder })
+
+    const shown = await terminal.sees(/\d+% .*waiting for the connection/)
+
+    // How far it came is the machine's; how the line is laid out is ours.
+    const line = shown.split('\n').find((text) => text.includes('waiting')) ?? ''
+    sameScreen(
+      `client-bar-${columns}`,
+      line
+        .replace(/ +\d+%/, ' 00%')
+        .replace(/\[=*>? *\]/, '[BAR]')
+        .replace(/ +[\d.]+ [KM]iB of/, ' N of'),
+    )
+    proxy.cutAfter([])
+    await terminal.sees(/MD5/)
+  })

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { miniftp } from '../support/run-miniftp.ts'
+import { startServer } from '../support/start-server.ts'
+import { md5, noise, sameFile } from '../support/trees.ts'
+
+const server = await startServer()
+after(() => server[Symbol.asyncDispose]())
+const here = (name: string): string => join(server.folder, name)
+const there = (name: string): string => join(server.home('ada'), name)
+
+test('client: puts a file and gets it back, each verified by MD5 before it is done', async () => {
+  writeFileSync(here('a.bin'), noise(3_000_001))
+  mkdirSync(here('back'))
+
+  const put = await miniftp(server, ['put', 'a.bin', 'ftp:'])
+  const get = await miniftp(server, ['get', 'ftp:a.bin', 'back'])
+
+  assert.equal(put.status, 0, put.stderr)
+  assert.equal(get.status, 0, get.stderr)
+  assert.match(put.stdout, new RegExp(`2.86 MiB, MD5 ${md5(here('a.bin'))}`))
+  assert.match(get.stdout, new RegExp(`MD5 ${md5(here('a.bin'))}`))
+  sameFile(there('a.bin'), here('a.bin'))
+  sameFile(here('back/a.bin'), here('a.bin'))
+  assert.deepEqual(readdirSync(here('back')), ['a.bin'])
+})
+
+test('client: logs in by password, and remembers the host key it was told to accept', async () => {
+  writeFileSync(here('p.txt'), 'by password')
+  const known = here('known-by-password')
+  const words = (...rest: string[]) => [
+    'put',
+    '-P',
+    String(server.port),
+    '-o',
+    `UserKnownHostsFile=${known}`,
+    '-o',
+    'IdentityFile=/dev/null',
+    ...rest,
+  ]
+  const env = { ...process.env, MINIFTP_PASSWORD: server.password, SSH_AUTH_SOCK: undefined }
+  const plain = { ...server, sshConfig: '/dev/null' }
+
+  const refused = await miniftp(plain, words('p.txt', 'ada@127.0.0.1:'), { env })
+  const put = await miniftp(
+    plain,
+    words('-o', 'StrictHostKeyChecking=accept-new', 'p.txt', 'ada@127.0.0.1:'),
+    { env },
+  )
+
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /"127.0.0.1:\d+" is not known \(ed25519 SHA256:\S+\) and nobody can be asked/)
+  assert.equal(put.status, 0, put.stderr)
+  assert.equal(readFileSync(there('p.txt'), 'utf8'), 'by password')
+  assert.match(readFileSync(known, 'utf8'), /^\[127\.0\.0\.1\]:\d+ ssh-ed25519 /)
+})
+
+test('client: goes on where a part was left, and sends nothing that is there already', async () => {
+  const whole = noise(2_000_000, 7)
+  writeFileSync(here('r.bin'), whole)
+  writeFileSync(there('r.bin'), whole.subarray(0, 1_200_000))
+  mkdirSync(here('resumed'))
+  writeFileSync(here('resumed/r.bin.part'), whole.subarray(0, 700_000))
+
+  const put = await miniftp(server, ['put', 'r.bin', 'ftp:', '--json'])
+  const again = await miniftp(server, ['put', 'r.bin', 'ftp:'])
+  const get = await miniftp(server, ['get', 'ftp:r.bin', 'resumed', '--json'])
+
+  assert.equal(put.status, 0, put.stderr)
+  assert.equal(eventOf(put.stdout, 'done').moved, 800_000)
+  assert.match(again.stdout, /is at the server already with the same content/)
+  assert.equal(eventOf(get.stdout, 'done').resumedAt, 700_000)
+  sameFile(there('r.bin'), here('r.bin'))
+  sameFile(here('resumed/r.bin'), here('r.bin'))
+})
+
+function eventOf(lines: string, event: string): Record<string, unknown> {
+  const all = lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  return all.find((one) => one.event === event) ?? assert.fail(`no "${event}" in ${lines}`)
+}

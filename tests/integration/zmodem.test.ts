@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { without } from '../support/run-client.ts'
+import { startServer, type TestServer } from '../support/start-server.ts'
+import { WANTS_TO_RECEIVE, WANTS_TO_SEND, ZmodemTerminal } from '../support/zmodem-terminal.ts'
+
+const missing = without('rz', 'sz', 'ssh')
+let server: TestServer
+before(async () => {
+  server = await startServer()
+})
+after(() => server?.[Symbol.asyncDispose]())
+
+async function withTerminal(
+  work: (terminal: ZmodemTerminal, folder: string) => Promise<void>,
+): Promise<void> {
+  const terminal = new ZmodemTerminal(server.sshConfig)
+  const folder = join(server.folder, `zm-${randomBytes(4).toString('hex')}`)
+  mkdirSync(folder)
+  try {
+    await terminal.sees(/> $/)
+    await work(terminal, folder)
+  } finally {
+    terminal.close()
+  }
+}
+
+test('zmodem: a file goes both ways through a terminal, byte for byte', { skip: missing }, () =>
+  withTerminal(async (terminal, folder) => {
+    const bytes = randomBytes(20_000_000)
+    writeFileSync(join(folder, 'up.bin'), bytes)
+    terminal.type('put')
+    assert.equal(await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['up.bin'], folder), 0)
+    terminal.type('')
+    await terminal.sees(/> $/)
+    assert.ok(readFileSync(join(server.home('ada'), 'up.bin')).equals(bytes))
+
+    mkdirSync(join(folder, 'down'))
+    terminal.type('get up.bin')
+    assert.equal(await terminal.bridge(WANTS_TO_SEND, 'rz', [], join(folder, 'down')), 0)
+    assert.ok(readFileSync(join(folder, 'down', 'up.bin')).equals(bytes))
+  }),
+)
+
+test(
+  'zmodem: a put that was cut goes on where it was, if your side proves the same beginning',
+  { skip: missing },
+  () =>
+    withTerminal(async (terminal, folder) => {
+      const bytes = randomBytes(3_000_000)
+      const stored = join(server.home('ada'), 'cut.bin')
+      writeFileSync(join(folder, 'cut.bin'), bytes)
+      terminal.type('put')
+      await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['cut.bin'], folder, 1_000_000)
+      terminal.cancel()
+      await terminal.sees(/cancelled/)
+      const part = readFileSync(stored)
+      assert.ok(part.length > 0 && part.length < bytes.length && part.equals(bytes.subarray(0, part.length)))
+
+      terminal.type('put')
+      assert.equal(await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['-r', 'cut.bin'], folder), 0)
+      terminal.type('')
+      await terminal.sees(/> $/)
+      assert.ok(readFileSync(stored).equals(bytes))
+    }),
+)
+
+test(
+  'zmodem: the same name with other content is refused and left alone, resumed or not',
+  { skip: missing },
+  () =>
+    withTerminal(async (terminal, folder) => {
+      const stored = join(server.home('ada'), 'same.bin')
+      writeFileSync(stored, 'what was there before')
+      writeFileSync(join(folder, 'same.bin'), 'something that begins in another way, and is longer')
+      terminal.type('put')
+      await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['-r', 'same.bin'], folder)
+      await terminal.sees(/Same name, different content/)
+      terminal.type('put')
+      await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['same.bin'], folder)
+      await terminal.sees(/there already and was left alone/)
+      assert.equal(readFileSync(stored, 'utf8'), 'what was there before')
+    }),
+)
+
+test(
+  'zmodem: a terminal that does not answer is told what to paste, and Return gives the prompt back',
+  { skip: missing },
+  () =>
+    withTerminal(async (terminal) => {
+      writeFileSync(join(server.home('ada'), 'x'), 'x')
+      terminal.type('get x')
+      const told = await terminal.sees(/Return gives the prompt back/)
+      assert.match(told, new RegExp(`scp -P ${server.port} ada@127\\.0\\.0\\.1:/x \\.`))
+      terminal.type('')
+      await terminal.sees(/> $/)
+      terminal.type('pwd')
+      await terminal.sees(/pwd\r\n\/\r\n/)
+    }),
+)
+
+test('zmodem: a sender cannot leave the folder by the names it gives', { skip: missing }, () =>
+  withTerminal(async (terminal, folder) => {
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true })
+    writeFileSync(join(folder, 'evil'), 'evil')
+    terminal.type('put')
+    await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['-f', '../../evil'], join(folder, 'a', 'b'))
+    terminal.type('')
+    await terminal.sees(/> $/)
+    assert.ok(existsSync(join(server.home('ada'), 'evil')))
+    assert.ok(!existsSync(join(server.var, 'home', 'evil')) && !existsSync(join(server.var, 'evil')))
+  }),
+)

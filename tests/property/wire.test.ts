@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { OpError } from '../../src/base/error.ts'
+import { Frames, type Packet } from '../../src/wire/frames.ts'
+import { decodeReply, decodeVersion } from '../../src/wire/replies.ts'
+import { decodeRequest, encodeRequest } from '../../src/wire/requests.ts'
+import { anyRequest } from '../support/sftp-requests.ts'
+
+const whole = ({ bytes, rest }: Packet): Buffer => Buffer.concat([bytes, ...rest])
+
+const withLength = (packet: Uint8Array): Buffer => {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(packet.length)
+  return Buffer.concat([length, packet])
+}
+
+/** A packet whose type is that of a WRITE as often as not: those are cut in another way. */
+const packets = fc.array(
+  fc
+    .tuple(fc.constantFrom(3, 6), fc.uint8Array({ minLength: 4, maxLength: 700 }))
+    .map(([type, rest]) => Buffer.from([type, ...rest])),
+  { maxLength: 8 },
+)
+
+test('frames: gives the same packets wherever the stream is cut, and whenever the chunks are used again', () => {
+  const cuts = fc.array(fc.tuple(fc.integer({ min: 1, max: 900 }), fc.boolean()), {
+    minLength: 1,
+    maxLength: 20,
+  })
+
+  fc.assert(
+    fc.property(packets, cuts, fc.boolean(), fc.boolean(), (sent, cuts, eager, served) => {
+      const stream = Buffer.concat(sent.map(withLength))
+      const frames = new Frames()
+      const got: Buffer[] = []
+      let lent: Uint8Array[] = []
+      const take = (): void => {
+        for (let packet = frames.next(); packet !== undefined; packet = frames.next()) {
+          assert.equal(whole(packet).length, packet.length)
+          got.push(Buffer.from(whole(packet)))
+        }
+      }
+      for (let at = 0, i = 0; at < stream.length; i++) {
+        const [size, ends] = cuts[i % cuts.length]!
+        const chunk = new Uint8Array(stream.subarray(at, at + size))
+        at += size
+        frames.push(chunk)
+        lent.push(chunk)
+        if (eager) frames.peek()
+        if (!ends) continue
+        if (eager) take()
+        frames.keep(served)
+        for (const used of lent) used.fill(0xee)
+        lent = []
+      }
+      take()
+      assert.deepEqual(got, sent)
+      assert.equal(frames.held, 0)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('wire: what is encoded is decoded to the same', () => {
+  fc.assert(
+    fc.property(anyRequest, (request) => {
+      const frames = new Frames()
+      frames.push(encodeRequest(request))
+      const packet = frames.next()!
+      const decoded = decodeRequest(packet)
+      if (request.type === 'write') {
+        const { data, ...rest } = request
+        const { data: got, ...others } = decoded as typeof request
+        assert.deepEqual({ ...others, data: Buffer.concat(got) }, { ...rest, data: Buffer.concat(data) })
+      } else assert.deepEqual(structuredClone(decoded), structuredClone(request))
+      assert.deepEqual(encodeRequest(decoded), encodeRequest(request))
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('wire: a packet with changed bytes or a changed length is decoded, or refused with an OpError', () => {
+  const changes = fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 6 })
+
+  fc.assert(
+    fc.property(anyRequest, changes, fc.nat(80), (request, changes, cut) => {
+      const packet = Buffer.from(encodeRequest(request)).subarray(4)
+      const mutant = packet.subarray(0, Math.max(5, packet.length - cut))
+      for (const [at, value] of changes) if (at < mutant.length) mutant[at] = value
+      const readers = [
+        () => decodeRequest({ bytes: mutant, rest: [], length: mutant.length, lent: false }),
+        () => decodeReply(mutant),
+        () => decodeVersion(mutant),
+      ]
+      for (const read of readers) {
+        try {
+          read()
+        } catch (error) {
+          assert.ok(error instanceof OpError, String(error))
+          assert.equal(error.code, 'EPROTO')
+        }
+      }
+    }),
+    { numRuns: 5000 },
+  )
+})

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type RawClient, rawClient } from '../support/raw-client.ts'
+import { startPorch } from '../support/start-porch.ts'
+
+const OPENED = ['CHANNEL_OPEN_CONFIRMATION', 'CHANNEL_OPEN_FAILURE'] as const
+const silent = ({ signal }: { readonly signal: AbortSignal }): Promise<number> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)))
+
+async function open(client: RawClient, id: number, packetSize = 32_768): Promise<string> {
+  const heard = client.next(...OPENED)
+  client.protocol.session(id, 65_536, packetSize)
+  return (await heard).name
+}
+
+// ada asks for packets of 0 bytes: ssh2 cuts what it sends into such pieces, for ever; of 1 byte: until the heap is full.
+for (const [size, answer] of [
+  [0, 'CHANNEL_OPEN_FAILURE'],
+  [1, 'CHANNEL_OPEN_FAILURE'],
+  [1023, 'CHANNEL_OPEN_FAILURE'],
+  [1024, 'CHANNEL_OPEN_CONFIRMATION'],
+] as const) {
+  test(`channel: answers a packet size of ${size} with ${answer}`, async () => {
+    await using porch = await startPorch(silent)
+    using client = await rawClient(porch.port)
+
+    assert.equal(await open(client, 0, size), answer)
+  })
+}
+
+// ada opens channels until the memory is full.
+test('channel: opens 16 on a connection, and no more', async () => {
+  await using porch = await startPorch(silent)
+  using client = await rawClient(porch.port)
+
+  const names: string[] = []
+  for (let id = 0; id < 17; id += 1) names.push(await open(client, id))
+
+  assert.deepEqual(
+    names.map((name) => name === 'CHANNEL_OPEN_CONFIRMATION'),
+    [...Array(16).fill(true), false],
+  )
+})
+
+// ada opens and closes sessions that she never starts: ssh2 does not answer, and her channels would be used up.
+test('channel: answers the close of a session that never started, and opens others for it', async () => {
+  await using porch = await startPorch(silent, { limits: { channels: 1 } })
+  using client = await rawClient(porch.port)
+  await open(client, 0)
+
+  const heard = client.next('CHANNEL_CLOSE')
+  client.protocol.channelClose(0)
+  const answer = await heard
+  const again = await open(client, 1)
+
+  assert.deepEqual([answer.name, again], ['CHANNEL_CLOSE', 'CHANNEL_OPEN_CONFIRMATION'])
+})
+
+// ada does not wait for the window: what she sends is kept in memory until somebody reads it, who never does.
+test('channel: ends a connection that sends beyond its window', { timeout: 20_000 }, async () => {
+  await using porch = await startPorch(silent)
+  using client = await rawClient(porch.port)
+  await open(client, 0)
+  const started = client.next('CHANNEL_SUCCESS')
+  client.protocol.exec(0, 'wait', true)
+  await started
+
+  const heard = client.next()
+  for (let i = 0; i < 400; i += 1) client.protocol.channelData(0, Buffer.alloc(32_000))
+
+  assert.equal((await heard).name, 'closed')
+})

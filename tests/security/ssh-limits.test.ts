@@ -1,0 +1,225 @@
+// Mallory does not break in, she only stays: connections that say nothing, that never log in, that never end, that
+// make us work for nothing. Each limit is tried from outside, with the same numbers made small.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { test } from 'node:test'
+import ssh2 from 'ssh2'
+import type { SessionHandler } from '../../src/ssh/session.ts'
+import { rawClient } from '../support/raw-client.ts'
+import { ADA, startPorch } from '../support/start-porch.ts'
+
+const silent: SessionHandler = ({ signal }) =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)))
+const echo: SessionHandler = async ({ channel }) => {
+  for await (const bytes of channel.input) await channel.write(bytes)
+  return 0
+}
+
+/** A connection that says `text` and reads; its end can be waited for. */
+async function stranger(port: number, text = ''): Promise<Socket & { readonly ended: Promise<unknown> }> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.resume()
+  const ended = once(socket, 'close')
+  await once(socket, 'connect')
+  if (text !== '') socket.write(text)
+  return Object.assign(socket, { ended })
+}
+
+async function login(port: number): Promise<ssh2.Client> {
+  const client = new ssh2.Client()
+  client.on('error', () => {})
+  client.connect({ host: '127.0.0.1', port, username: ADA.name, password: ADA.password })
+  await once(client, 'ready')
+  return client
+}
+
+// Mallory says who she is one moment before her time is up, and hopes that it begins again.
+test('limit: the grace time runs from the connection on, whatever is said in it', async () => {
+  await using porch = await startPorch(silent, { limits: { graceMs: 600 } })
+  const began = performance.now()
+  const socket = await stranger(porch.port)
+  setTimeout(() => socket.write('SSH-2.0-late\r\n'), 400).unref()
+
+  await socket.ended
+
+  // Begun again, it would be a second.
+  assert.ok(performance.now() - began < 950, `${performance.now() - began} ms`)
+})
+
+// Mallory fills all places of those who have not logged in, and nobody else gets one.
+test('limit: when all places of strangers are taken, the oldest goes for the newcomer', async () => {
+  await using porch = await startPorch(silent, { limits: { unauthenticated: 3 } })
+  const first = await stranger(porch.port, 'SSH-2.0-x\r\n')
+  const others = [await stranger(porch.port), await stranger(porch.port)]
+
+  using ada = await login(porch.port).then((client) => ({ client, [Symbol.dispose]: () => client.end() }))
+  await first.ended
+
+  assert.equal(others.filter((socket) => socket.destroyed).length, 0)
+  assert.ok(ada.client)
+  for (const socket of others) socket.destroy()
+})
+
+// Mallory opens connections and says nothing; others of her address (an office, a proxy) must still come in.
+test('limit: of one address so many may be silent; who has begun a key exchange is not one of them', async () => {
+  await using porch = await startPorch(silent, { limits: { silentPerAddress: 2, silentMs: 0 } })
+  using busy = await rawClient(porch.port, false)
+  const begun = busy.next('SERVICE_ACCEPT')
+  const one = await stranger(porch.port)
+  const two = await stranger(porch.port)
+  const three = await stranger(porch.port)
+
+  await one.ended
+
+  const ended = await Promise.race([begun.then(({ name }) => name), Promise.resolve('still there')])
+  assert.equal(ended, 'still there')
+  assert.deepEqual([two.destroyed, three.destroyed], [false, false])
+  two.destroy()
+  three.destroy()
+})
+
+// Mallory asks for ever which methods there are: no attempt of hers fails.
+test('limit: questions before login have an end, too', async () => {
+  await using porch = await startPorch(silent)
+  using mallory = await rawClient(porch.port, false)
+  const closed = mallory.next('USERAUTH_SUCCESS')
+
+  for (;;) {
+    const heard = mallory.next('USERAUTH_FAILURE')
+    mallory.protocol.authNone(ADA.name)
+    if ((await heard).name === 'closed') break
+  }
+
+  assert.equal((await closed).name, 'closed')
+})
+
+// Mallory begins key exchanges: each costs the server a signature, and her nothing.
+test('limit: nobody gets new keys before login', async () => {
+  const offences: string[] = []
+  await using porch = await startPorch(silent, { rubbish: (address) => void offences.push(address) })
+  using mallory = await rawClient(porch.port, false)
+
+  const heard = mallory.next()
+  mallory.protocol.rekey()
+
+  assert.equal((await heard).name, 'closed')
+  assert.deepEqual(offences, ['127.0.0.1'])
+})
+
+test('limit: new keys again and again, for nothing, end the connection', async () => {
+  await using porch = await startPorch(silent)
+  using mallory = await rawClient(porch.port)
+  const closed = mallory.next('nothing')
+
+  let exchanges = 0
+  mallory.onExchange(() => {
+    exchanges += 1
+    mallory.protocol.rekey()
+  })
+  mallory.protocol.rekey()
+  await closed
+
+  assert.ok(exchanges >= 15 && exchanges < 20, String(exchanges))
+})
+
+for (const dataPath of ['fast', 'plain'] as const) {
+  // What is sealed under one key for ever can be broken in the end (RFC 4253 §9).
+  test(`limit: keys are renewed by volume, and nothing is lost on the way (${dataPath})`, async () => {
+    await using porch = await startPorch(echo, { dataPath, limits: { rekeyBytes: 1024 * 1024 } })
+    const client = await login(porch.port)
+    let exchanges = 0
+    client.on('handshake', () => {
+      exchanges += 1
+    })
+    const sent = Buffer.alloc(5 * 1024 * 1024, 'abcdefg')
+
+    const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
+      client.exec('echo', (error, opened) => (error ? reject(error) : resolve(opened))),
+    )
+    channel.end(sent)
+    const received = Buffer.concat(await channel.toArray())
+
+    assert.ok(received.equals(sent))
+    // What is under way when an exchange begins still comes under the old keys.
+    assert.ok(exchanges >= 2, `${exchanges} exchanges for 10 MiB`)
+    client.end()
+  })
+}
+
+test('limit: keys are renewed by time', async () => {
+  await using porch = await startPorch(silent, { limits: { rekeyMs: 100 } })
+  const client = await login(porch.port)
+
+  for (let i = 0; i < 3; i++) await once(client, 'handshake')
+
+  client.end()
+})
+
+// Mallory begins to answer our key exchange and never does; ssh2 keeps all answers until then.
+test('limit: a client that asks on while it withholds its part of a key exchange is cut', async () => {
+  await using porch = await startPorch(silent, { limits: { rekeyMs: 100 } })
+  using mallory = await rawClient(porch.port)
+  const closed = mallory.next('KEXINIT')
+  mallory.ignoreExchange()
+
+  const again = setInterval(() => {
+    for (let i = 0; i < 20_000; i++) mallory.protocol.ping()
+  }, 1)
+  const { name } = await closed
+  clearInterval(again)
+
+  assert.equal(name, 'closed')
+})
+
+// A laptop was closed over an open session: its half of the connection will never say so.
+test('limit: who does not answer three questions is gone; who answers may sit for ever', async () => {
+  await using porch = await startPorch(silent, { limits: { keepaliveMs: 60, idleMs: 150 } })
+  using ada = await rawClient(porch.port)
+  using dead = await rawClient(porch.port)
+  for (const client of [ada, dead]) client.protocol.session(0, 65_536, 32_768)
+  const gone = dead.next('GLOBAL_REQUEST')
+  void gone
+  let asked = 0
+  const patient = new Promise<void>((resolve) => {
+    const answer = ada.protocol._handlers.GLOBAL_REQUEST!
+    ada.protocol._handlers.GLOBAL_REQUEST = (protocol, ...args) => {
+      answer(protocol, ...args)
+      asked += 1
+      if (asked === 8) resolve()
+    }
+  })
+  const closed = dead.next('nothing')
+
+  assert.equal((await closed).name, 'closed')
+  await patient
+  // Eight questions are longer than the idle time: a channel is open.
+  assert.equal(asked, 8)
+})
+
+test('limit: a connection without a channel is idle, and ends', async () => {
+  await using porch = await startPorch(silent, { limits: { idleMs: 100, keepaliveMs: 20 } })
+  const client = await login(porch.port)
+
+  await once(client, 'close')
+})
+
+// Mallory is a port scanner, then a web browser. The first is not worth a word, the second is.
+test('limit: who says what is no SSH is sent away and told of; who says nothing is not', async () => {
+  const offences: string[] = []
+  await using porch = await startPorch(silent, { rubbish: (address) => void offences.push(address) })
+
+  const probe = connect(porch.port, '127.0.0.1')
+  await once(probe, 'connect')
+  probe.destroy()
+  const line = await stranger(porch.port, 'SSH-2.0-scanner\r\n')
+  line.destroy()
+  assert.deepEqual(offences, [])
+  for (const text of ['GET / HTTP/1.1\r\n', `SSH-2.0-${'x'.repeat(300)}`, 'SSH-1.5-old\r\n']) {
+    const browser = await stranger(porch.port, text)
+    await browser.ended
+  }
+
+  assert.deepEqual(offences, ['127.0.0.1', '127.0.0.1', '127.0.0.1'])
+})

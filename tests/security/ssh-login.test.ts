@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import ssh2 from 'ssh2'
+import { rawClient } from '../support/raw-client.ts'
+import { ADA, startPorch } from '../support/start-porch.ts'
+
+const ANSWERS = ['USERAUTH_SUCCESS', 'USERAUTH_FAILURE'] as const
+const nobody = async (): Promise<number> => 0
+
+const ed25519 = parsed(ssh2.utils.generateKeyPairSync('ed25519').private)
+const rsa = parsed(ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).private)
+const keys = [ed25519.getPublicSSH(), rsa.getPublicSSH()]
+
+function parsed(text: string): ssh2.ParsedKey {
+  const key = ssh2.utils.parseKey(text)
+  if (key instanceof Error) throw key
+  return key
+}
+
+// Mallory has ada's public key from a public page. ssh2 answers a malformed signature with an Error object,
+// which is true: whoever asks only "is it true" lets her in.
+for (const [what, key, algorithm, length] of [
+  ['an empty one', ed25519, 'ssh-ed25519', 0],
+  ['one of 3 bytes', ed25519, 'ssh-ed25519', 3],
+  ['one of 64 bytes', ed25519, 'ssh-ed25519', 64],
+  ['an RSA one under an Ed25519 name', ed25519, 'rsa-sha2-256', 256],
+  ['an Ed25519 one under an RSA name', rsa, 'ssh-ed25519', 64],
+] as const) {
+  test(`login: refuses a forged signature, ${what}`, async () => {
+    await using porch = await startPorch(nobody, { keys })
+    using mallory = await rawClient(porch.port, false)
+
+    const answer = mallory.next(...ANSWERS)
+    mallory.protocol.authPK(ADA.name, key, algorithm, (_, done) => done(Buffer.alloc(length, 7)))
+
+    assert.notEqual((await answer).name, 'USERAUTH_SUCCESS')
+  })
+}
+
+// A collision attack on SHA-1 signs what ada never saw; her own RSA key counts only with SHA-2.
+for (const [algorithm, hash, answer] of [
+  ['ssh-rsa', 'sha1', 'USERAUTH_FAILURE'],
+  ['rsa-sha2-256', 'sha256', 'USERAUTH_SUCCESS'],
+] as const) {
+  test(`login: answers a true ${algorithm} signature with ${answer}`, async () => {
+    await using porch = await startPorch(nobody, { keys })
+    using client = await rawClient(porch.port, false)
+
+    const heard = client.next(...ANSWERS)
+    client.protocol.authPK(ADA.name, rsa, algorithm, (blob, done) => done(rsa.sign(blob, hash) as Buffer))
+
+    assert.equal((await heard).name, answer)
+  })
+}
+
+// A stranger sends names that are members of every object, and a request to change the password, whose field is
+// then no string: each once ended the process.
+for (const name of ['__proto__', 'constructor', '']) {
+  test(`login: refuses the name "${name}"`, async () => {
+    await using porch = await startPorch(nobody)
+    using client = await rawClient(porch.port, false)
+
+    const heard = client.next(...ANSWERS)
+    client.protocol.authPassword(name, ADA.password)
+
+    assert.equal((await heard).name, 'USERAUTH_FAILURE')
+  })
+}
+
+test('login: refuses to change a password', async () => {
+  await using porch = await startPorch(nobody)
+  using client = await rawClient(porch.port, false)
+
+  const heard = client.next(...ANSWERS)
+  client.protocol.authPassword(ADA.name, ADA.password, 'new')
+
+  assert.equal((await heard).name, 'USERAUTH_FAILURE')
+})
+
+// Guessing goes on as long as the connection does.
+test('login: ends the connection after its tries', async () => {
+  await using porch = await startPorch(nobody, { limits: { tries: 3 } })
+  using client = await rawClient(porch.port, false)
+
+  const names: string[] = []
+  for (let i = 0; i < 3; i += 1) {
+    const heard = client.next(...ANSWERS)
+    client.protocol.authPassword(ADA.name, 'guess')
+    names.push((await heard).name)
+  }
+  const last = await client.next('USERAUTH_SUCCESS')
+
+  assert.deepEqual([...names.slice(0, 2), last.name], ['USERAUTH_FAILURE', 'USERAUTH_FAILURE', 'closed'])
+})
+
+// A stranger does not wait for answers: ssh2's own queue of attempts, taken from at the wrong end, ended the process.
+test('login: answers each of the attempts that were sent ahead', { timeout: 20_000 }, async () => {
+  await using porch = await startPorch(nobody, { keys })
+  using client = await rawClient(porch.port, false)
+
+  let failures = 0
+  const heard = client.next('USERAUTH_SUCCESS')
+  client.protocol._handlers.USERAUTH_FAILURE = () => {
+    failures += 1
+  }
+  client.protocol.authPassword(ADA.name, 'one')
+  client.protocol.authPassword(ADA.name, 'two')
+  client.protocol.authPK(ADA.name, ed25519, 'ssh-ed25519', (blob, done) => done(ed25519.sign(blob) as Buffer))
+
+  assert.equal((await heard).name, 'USERAUTH_SUCCESS')
+  assert.equal(failures, 2)
+})

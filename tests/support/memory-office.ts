@@ -1,0 +1,53 @@
+import { actionsOver } from '../../src/accounts/actions.ts'
+import { accountsOver, type Versions } from '../../src/accounts/kv-store.ts'
+import { newAccount } from '../../src/accounts/rules.ts'
+import type { AuditEvent } from '../../src/base/audit.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { memoryKeyValue } from '../../src/store/memory.ts'
+
+function versions(): Versions {
+  const all = new Map<string, number>()
+  return {
+    create: (name) => !all.has(name) && all.set(name, 1).has(name),
+    get: (name) => all.get(name),
+    move: (name, from) => all.get(name) === from && all.set(name, from + 1).has(name),
+    remove: (name) => void all.delete(name),
+  }
+}
+
+/** The admin's actions over records in memory. Two admins and two users; what was audited, told to sessions, and set in the ledger. */
+export async function memoryOffice() {
+  const accounts = accountsOver(memoryKeyValue(), versions(), systemClock)
+  for (const name of ['grace', 'heidi']) await accounts.create(newAccount(name, 'admin'))
+  for (const name of ['ada', 'mallory']) await accounts.create(newAccount(name, 'user'))
+  const audited: AuditEvent[] = []
+  const ended: string[] = []
+  const changed: string[] = []
+  const limits = new Map<string, unknown>()
+  let asked = 0
+  const usage = { limit: null, used: 0, reserved: 0, files: 0, fileLimit: null }
+  const actions = actionsOver({
+    accounts,
+    passwords: { hash: async (password) => `hash of ${password.length}`, check: async () => false },
+    ledger: {
+      usage: async () => usage,
+      // The first is the slowest.
+      async setLimits(name: string, to: unknown) {
+        for (let turns = (25 - ++asked) * 100; turns > 0; turns--) await Promise.resolve()
+        limits.set(name, to)
+      },
+      remove: async () => {},
+    } as never,
+    live: { end: (name) => void ended.push(name), changed: ({ name }) => void changed.push(name) },
+    audit: { record: (event) => void audited.push(event) },
+    homes: { make: async () => {}, retire: async () => 'removed/x' },
+    codes: {
+      has: async () => false,
+      enrol: async () => ({ uri: '', secret: '', recovery: [] }),
+      remove: async () => true,
+      check: async () => true,
+    },
+    clock: systemClock,
+  })
+  return { accounts, actions, audited, ended, changed, limits }
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import ssh2 from 'ssh2'
+import { ADA } from './start-porch.ts'
+
+const KEXINIT = 20
+
+/** What we drive of ssh2's client, below its own manners. */
+interface Protocol {
+  readonly _handlers: Record<string, (protocol: unknown, ...args: unknown[]) => void>
+  session(id: number, window: number, packetSize: number): void
+  channelData(recipient: number, data: Buffer): void
+  channelClose(recipient: number): void
+  channelEOF(recipient: number): void
+  channelWindowAdjust(recipient: number, count: number): void
+  rekey(): void
+  readonly _kex: { readonly sessionID: Buffer }
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStart: number
+      alloc(length: number): Buffer
+      finalize(packet: Buffer): Buffer
+    }
+  }
+  readonly _cipher: { encrypt(packet: Buffer): void }
+  readonly _decipher: { _onPayload: (payload: Buffer) => unknown }
+  ping(): void
+  exec(recipient: number, command: string, wantReply: boolean): void
+  subsystem(recipient: number, name: string, wantReply: boolean): void
+  authNone(name: string): void
+  authPassword(name: string, password: string, newPassword?: string): void
+  authPK(
+    name: string,
+    key: unknown,
+    algorithm: string | undefined,
+    sign?: (blob: Buffer, done: (signature: Buffer) => void) => void,
+  ): void
+}
+
+export interface RawClient extends Disposable {
+  readonly protocol: Protocol
+  /** The next answer of one of these kinds, with its fields; 'closed' when the server ends the connection. */
+  next(...names: string[]): Promise<{ readonly name: string; readonly args: readonly unknown[] }>
+  /** Reads nothing more from its socket. */
+  deaf(): void
+  /** Any payload, sealed as a message. */
+  send(payload: Buffer): void
+  /** Called after each further key exchange. */
+  onExchange(then: () => void): void
+  /** From now on a key exchange that the server begins is not answered. */
+  ignoreExchange(): void
+}
+
+/** A client that speaks only when told to; logged in as ada unless `loggedIn` is false. */
+export async function rawClient(
+  port: number,
+  loggedIn: boolean | { readonly username: string; readonly password: string } = true,
+  algorithms: ssh2.Algorithms = {},
+): Promise<RawClient> {
+  const client = new ssh2.Client()
+  client.on('error', () => {})
+  const started = Promise.withResolvers<void>()
+  const ready = loggedIn ? once(client, 'ready') : started.promise
+  client.connect({
+    host: '127.0.0.1',
+    port,
+    username: typeof loggedIn === 'object' ? loggedIn.username : ADA.name,
+    algorithms,
+    ...(loggedIn
+      ? { password: typeof loggedIn === 'object' ? loggedIn.password : ADA.password }
+      : { authHandler: () => void started.resolve() as never }),
+  })
+  await ready
+  const protocol = (client as unknown as { _protocol: Protocol })._protocol
+  return {
+    protocol,
+    next(...names) {
+      return new Promise((resolve) => {
+        client.once('close', () => resolve({ name: 'closed', args: [] }))
+        for (const name of names) protocol._handlers[name] = (_, ...args) => resolve({ name, args })
+      })
+    },
+    deaf: () => void (client as unknown as { _sock: Socket })._sock.pause(),
+    send(payload) {
+      const { write } = protocol._packetRW
+      const start = write.allocStart
+      const packet = write.alloc(payload.length)
+      packet.set(payload, start)
+      protocol._cipher.encrypt(write.finalize(packet))
+    },
+    onExchange: (then) => void client.on('handshake', then),
+    ignoreExchange() {
+      const { _decipher: decipher } = protocol
+      const onward = decipher._onPayload
+      decipher._onPayload = (payload) => (payload[0] === KEXINIT ? undefined : onward(payload))
+    },
+    [Symbol.dispose]: () => void client.destroy(),
+  }
+}

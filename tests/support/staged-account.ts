@@ -1,0 +1,101 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { type Clock, systemClock } from '../../src/base/clock.ts'
+import { alone, type Siblings } from '../../src/base/siblings.ts'
+import type { Book } from '../../src/quota/book.ts'
+import { openBooks } from '../../src/quota/books.ts'
+import { openDatabase } from '../../src/store/database.ts'
+import { sqlLedger } from '../../src/store/sql-ledger.ts'
+import { sqlUploads } from '../../src/store/sql-uploads.ts'
+import { openHomes } from '../../src/vfs/home.ts'
+import { measure } from '../../src/vfs/measure.ts'
+import type { Pace, Paces } from '../../src/vfs/pace.ts'
+import type { Durable, StagedFileSystem } from '../../src/vfs/staged.ts'
+
+export interface AccountOptions {
+  readonly bytes?: number | null
+  readonly files?: number | null
+  readonly clock?: Clock
+  readonly siblings?: Siblings
+  readonly keepMs?: number
+  readonly partMs?: number
+  readonly durable?: Durable
+  readonly overwrite?: 'staged' | 'in-place'
+  readonly paces?: Paces
+  /** Where homes lie, instead of beside the rest: another device. */
+  readonly homes?: string
+  /** The files and rows of one whose process was killed. */
+  readonly after?: StagedAccount
+}
+
+export interface StagedAccount extends AsyncDisposable {
+  readonly folder: string
+  readonly home: string
+  readonly staging: string
+  readonly book: Book
+  readonly database: DatabaseSync
+  /** A new session, as from this address. */
+  session(address?: string): Promise<StagedFileSystem>
+}
+
+const SLOW: Pace = { quick: false, now: (work) => work(), later: (work) => work() }
+/** Every disk is slow: each READ and WRITE goes through the thread pool. */
+export const slowDisks: Paces = { of: () => SLOW }
+
+let sessions = 0
+let processes = 0
+
+/** Ada's files on the disk as a server has them, without a server. */
+export async function stagedAccount(options: AccountOptions = {}): Promise<StagedAccount> {
+  const { bytes = null, files = null, clock = systemClock, siblings = alone } = options
+  const folder = options.after?.folder ?? (await mkdtemp(join(tmpdir(), 'staged-')))
+  const name = `process-${++processes}`
+  if (options.homes !== undefined) await symlink(options.homes, join(folder, 'home'))
+  const home = join(folder, 'home', 'ada')
+  await mkdir(home, { recursive: true })
+  const database = options.after?.database ?? openDatabase(':memory:')
+  const books = openBooks({
+    ledger: sqlLedger({
+      database,
+      self: { pid: processes, start: name, boot: '' },
+      isAlive: ({ start }) => start === name,
+    }),
+    measure: () => measure(home),
+    limitsOf: async () => ({ bytes, files }),
+    siblings,
+    clock,
+  })
+  const homes = await openHomes({
+    folder,
+    openBook: books.open,
+    ...(options.paces === undefined ? {} : { paces: options.paces }),
+    clock,
+    uploads: sqlUploads(database),
+    process: name,
+    lives: (other) => other === name,
+    siblings,
+    rules: {
+      overwrite: options.overwrite ?? 'staged',
+      durable: options.durable ?? 'never',
+      keepMs: options.keepMs ?? 3_600_000,
+      partMs: options.partMs ?? 86_400_000,
+    },
+  })
+  // As a server does: counted when what was left is settled.
+  const book = await books.open('ada')
+  return {
+    folder,
+    home,
+    staging: join(folder, 'staging', 'ada'),
+    book,
+    database,
+    session: (address = '192.0.2.1') => homes.open('ada', { session: `s${++sessions}`, address }),
+    async [Symbol.asyncDispose]() {
+      homes[Symbol.dispose]()
+      if (database.isOpen) database.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,58 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Authenticator } from '../../src/accounts/account.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { OpError } from '../../src/base/error.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { openHostKeys } from '../../src/ssh/hostkeys.ts'
+import { type PorchLimits, type PorchParts, serve } from '../../src/ssh/server.ts'
+import type { SessionHandler } from '../../src/ssh/session.ts'
+
+export const ADA = { name: 'ada', password: 'engine' }
+
+export interface StartedPorch extends AsyncDisposable {
+  readonly port: number
+}
+
+/** A porch where ada comes in by her password or one of `keys` (blobs), and every request is served by `handler`. */
+export async function startPorch(
+  handler: SessionHandler,
+  {
+    limits = {},
+    keys = [],
+    ...paths
+  }: { limits?: Partial<PorchLimits>; keys?: readonly Uint8Array[] } & Pick<
+    PorchParts,
+    'dataPath' | 'ciphers' | 'rubbish' | 'banned'
+  > = {},
+): Promise<StartedPorch> {
+  const folder = await mkdtemp(join(tmpdir(), 'porch-'))
+  const known = (blob: Uint8Array): boolean => keys.some((key) => Buffer.compare(key, blob) === 0)
+  const authenticator: Authenticator = {
+    offered: async (name, key) => name === ADA.name && known(key.blob),
+    async verify(name, credential) {
+      const right =
+        credential.method === 'publickey' ? known(credential.key.blob) : credential.password === ADA.password
+      if (name !== ADA.name || !right) throw new OpError('EACCES', 'Login refused')
+      return { account: name, role: 'user', by: credential.method }
+    },
+  }
+  const porch = await serve({
+    listen: { host: '127.0.0.1', port: 0 },
+    hostKeys: await openHostKeys(folder),
+    limits,
+    log: silentLog,
+    clock: systemClock,
+    authenticator,
+    handlerFor: () => handler,
+    ...paths,
+  })
+  return {
+    port: porch.address.port,
+    async [Symbol.asyncDispose]() {
+      await porch.drain(0)
+      await rm(folder, { recursive: true })
+    },
+  }
+}

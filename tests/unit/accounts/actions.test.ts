@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Actions, Actor } from '../../../src/accounts/actions.ts'
+import { PRESETS } from '../../../src/accounts/rules.ts'
+import { isOpError } from '../../../src/base/error.ts'
+import { memoryOffice as office } from '../../support/memory-office.ts'
+
+const GRACE: Actor = { name: 'grace', role: 'admin', from: '192.0.2.1' }
+const HEIDI: Actor = { name: 'heidi', role: 'admin', from: '192.0.2.2' }
+const MALLORY: Actor = { name: 'mallory', role: 'user', from: '192.0.2.3' }
+const CONSOLE: Actor = { name: 'console', role: 'admin', from: 'console' }
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHlXeZUsbnJY4RS6sXBnLPjFYHvSpg8sNIrkwpAhGDo8 ada'
+
+/** One call of each action, by its name: a new one must be written here before the tests are green. */
+const CALLS: { readonly [Name in keyof Actions]: (actions: Actions, actor: Actor) => Promise<unknown> } = {
+  allow: (actions, actor) => actions.allow(actor),
+  add: (actions, actor) => actions.add(actor, { name: 'new' }),
+  remove: (actions, actor) => actions.remove(actor, 'ada'),
+  list: (actions, actor) => actions.list(actor),
+  survey: (actions, actor) => actions.survey(actor),
+  show: (actions, actor) => actions.show(actor, 'ada'),
+  usage: (actions, actor) => actions.usage(actor, 'ada'),
+  set: (actions, actor) => actions.set(actor, 'ada', { disabled: true }),
+  setPassword: (actions, actor) => actions.setPassword(actor, 'ada', 'long enough'),
+  setQuota: (actions, actor) => actions.setQuota(actor, 'ada', { bytes: 1 }),
+  addKey: (actions, actor) => actions.addKey(actor, 'ada', KEY),
+  removeKey: (actions, actor) => actions.removeKey(actor, 'ada', 'x'),
+  addSecondStep: (actions, actor) => actions.addSecondStep(actor, 'ada'),
+  removeSecondStep: (actions, actor) => actions.removeSecondStep(actor, 'ada'),
+  hasSecondStep: (actions, actor) => actions.hasSecondStep(actor, 'ada'),
+  tryCode: (actions, actor) => actions.tryCode(actor, 'ada', '123456'),
+  note: (actions, actor) => actions.note(actor, { event: 'server drained' }),
+}
+
+const refuses = (doing: Promise<unknown>, code: string, message?: RegExp) =>
+  assert.rejects(
+    doing,
+    (error) => isOpError(error) && error.code === code && (message?.test(error.message) ?? true),
+  )
+
+test('actions: a user can do none of them, and nothing is stored, told or audited', async () => {
+  for (const [name, call] of Object.entries(CALLS)) {
+    const { accounts, actions, audited, ended } = await office()
+    const before = await Array.fromAsync(accounts.list())
+
+    await refuses(call(actions, MALLORY), 'EACCES')
+
+    assert.deepEqual(await Array.fromAsync(accounts.list()), before, name)
+    assert.deepEqual([audited, ended], [[], []], name)
+  }
+})
+
+test('actions: an admin who was demoted, disabled, deleted, expired or is elsewhere meanwhile can do none', async () => {
+  const meanwhile: Readonly<Record<string, (actions: Actions) => Promise<unknown>>> = {
+    demoted: (actions) => actions.set(HEIDI, 'grace', { role: 'user' }),
+    disabled: (actions) => actions.set(HEIDI, 'grace', { disabled: true }),
+    deleted: (actions) => actions.remove(HEIDI, 'grace'),
+    expired: (actions) => actions.set(HEIDI, 'grace', { expires: 1 }),
+    elsewhere: (actions) => actions.set(HEIDI, 'grace', { networks: ['10.0.0.0/8'] }),
+  }
+  for (const [what, happens] of Object.entries(meanwhile)) {
+    const { actions, audited } = await office()
+    await happens(actions)
+    const before = audited.length
+    for (const [name, call] of Object.entries(CALLS)) {
+      await refuses(call(actions, GRACE), 'EACCES')
+      assert.equal(audited.length, before, `${name} when ${what}`)
+    }
+  }
+})
+
+test('actions: the console needs no account, and no account can pass for it', async () => {
+  const { accounts, actions } = await office()
+  await actions.add(CONSOLE, { name: 'console', role: 'user' })
+
+  await refuses(actions.list({ name: 'console', role: 'admin', from: '192.0.2.3' }), 'EACCES')
+  assert.equal((await accounts.get('console'))?.changedBy, 'console')
+})
+
+test('actions: a record that somebody changed meanwhile is not written over, and it says who it was', async () => {
+  const { actions, audited } = await office()
+  const { version } = await actions.show(HEIDI, 'ada')
+  await actions.set(GRACE, 'ada', { rights: PRESETS['read-only']! }, version)
+  const before = audited.length
+
+  const meanwhile = /"ada" was changed meanwhile by grace: look again/
+  await refuses(actions.set(HEIDI, 'ada', { disabled: true }, version), 'EBUSY', meanwhile)
+  await refuses(actions.setQuota(HEIDI, 'ada', { bytes: 1 }, version), 'EBUSY', meanwhile)
+  await refuses(actions.setPassword(HEIDI, 'ada', 'long enough', version), 'EBUSY', meanwhile)
+  await refuses(actions.addKey(HEIDI, 'ada', KEY, version), 'EBUSY', meanwhile)
+  await refuses(actions.remove(HEIDI, 'ada', version), 'EBUSY', meanwhile)
+  const ada = await actions.show(HEIDI, 'ada')
+  assert.deepEqual([ada.rights, ada.disabled, ada.version], [PRESETS['read-only'], false, version + 1])
+  assert.equal(audited.length, before)
+})
+
+test('actions: there is an admin left, whoever is quicker', async () => {
+  const { accounts, actions } = await office()
+
+  const both = await Promise.allSettled([actions.remove(GRACE, 'heidi'), actions.remove(HEIDI, 'grace')])
+
+  assert.equal(both.filter(({ status }) => status === 'fulfilled').length, 1)
+  const admins = (await Array.fromAsync(accounts.list())).filter(({ role }) => role === 'admin')
+  assert.equal(admins.length, 1)
+  const [last] = admins
+  await refuses(actions.set(CONSOLE, last!.name, { expires: 1 }), 'EPERM')
+  await refuses(actions.set(CONSOLE, last!.name, { role: 'user' }), 'EPERM')
+})
+
+test('actions: many changes of one quota at once leave ledger and record alike', async () => {
+  const { accounts, actions, limits } = await office()
+
+  await Promise.all(
+    Array.from({ length: 20 }, (_, at) =>
+      actions.setQuota(GRACE, 'ada', at % 2 === 0 ? { bytes: at } : { files: at }),
+    ),
+  )
+
+  assert.deepEqual(limits.get('ada'), (await accounts.get('ada'))?.quota)
+  assert.deepEqual((await accounts.get('ada'))?.quota, { bytes: 18, files: 19 })
+})
+
+test('actions: who is disabled, deleted or gets another role is logged out; what else changes is told', async () => {
+  const { actions, ended, changed } = await office()
+  await actions.set(GRACE, 'ada', { sessions: 3 })
+  assert.deepEqual([ended, changed], [[], ['ada']])
+  await actions.set(GRACE, 'ada', { disabled: true })
+  await actions.set(GRACE, 'mallory', { role: 'admin' })
+  await actions.remove(GRACE, 'ada')
+
+  assert.deepEqual(ended, ['ada', 'mallory', 'ada'])
+})
+
+test('actions: an audit line says who, from where, what, before and after, and holds no secret', async () => {
+  const { actions, audited } = await office()
+  await actions.setPassword(GRACE, 'ada', 'a secret of ada')
+  await actions.addKey(GRACE, 'ada', KEY)
+  await actions.set(GRACE, 'ada', { expires: 5 })
+
+  assert.deepEqual(audited, [
+    {
+      event: 'account changed',
+      account: 'ada',
+      what: 'password',
+      before: { password: false },
+      after: { password: true },
+      by: 'grace',
+      from: '192.0.2.1',
+    },
+    {
+      event: 'account changed',
+      account: 'ada',
+      what: 'key added',
+      before: { keys: [] },
+      after: { keys: ['SHA256:BStT4uB4x+TTzhdp5BalqHCN/EAHsqSYt0a2cR/riT8'] },
+      by: 'grace',
+      from: '192.0.2.1',
+    },
+    {
+      event: 'account changed',
+      account: 'ada',
+      what: 'expires',
+      before: { expires: null },
+      after: { expires: 5 },
+      by: 'grace',
+      from: '192.0.2.1',
+    },
+  ])
+})

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type GuardSettings, openGuard } from '../../../src/accounts/guard.ts'
+import type { KeyValue } from '../../../src/store/key-value.ts'
+
+const settings: GuardSettings = {
+  threshold: 6,
+  windowMs: 60_000,
+  banMs: 300_000,
+  allow: ['127.0.0.0/8', '::1'],
+}
+
+function clockAt(start = 1_000_000) {
+  let time = start
+  return {
+    now: () => time,
+    elapsed: () => time,
+    sleep: async () => {},
+    pass(ms: number) {
+      time += ms
+    },
+  }
+}
+
+function memory(): KeyValue {
+  const map = new Map<string, unknown>()
+  return {
+    get: async (key) => map.get(key),
+    set: async (key, value) => void map.set(key, value),
+    delete: async (key) => map.delete(key),
+    async *entries(prefix) {
+      for (const entry of map) if (entry[0].startsWith(prefix)) yield entry
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+test('guard: wrong passwords are answered later and later, then the address is banned for a time', async () => {
+  const clock = clockAt()
+  const guard = await openGuard(settings, memory(), clock)
+  const delays: number[] = []
+
+  for (let i = 0; i < 5; i++) {
+    delays.push(guard.delay('192.0.2.1'))
+    assert.equal(await guard.record('192.0.2.1', 'wrong password'), undefined)
+  }
+  assert.deepEqual(delays, [0, 250, 500, 1000, 2000])
+  assert.equal(guard.banned('192.0.2.1'), undefined)
+
+  const ban = await guard.record('192.0.2.1', 'wrong password')
+
+  assert.equal(ban?.until, clock.now() + 300_000)
+  assert.ok(guard.banned('192.0.2.1'))
+  assert.equal(guard.banned('192.0.2.2'), undefined)
+  clock.pass(300_000)
+  assert.equal(guard.banned('192.0.2.1'), undefined)
+})
+
+test('guard: offences outside the window are forgotten, a good login forgives', async () => {
+  const clock = clockAt()
+  const guard = await openGuard(settings, memory(), clock)
+  for (let i = 0; i < 5; i++) await guard.record('192.0.2.1', 'wrong password')
+  clock.pass(60_001)
+  assert.equal(await guard.record('192.0.2.1', 'wrong password'), undefined)
+
+  for (let i = 0; i < 4; i++) await guard.record('192.0.2.1', 'wrong password')
+  guard.forgive('192.0.2.1')
+  assert.equal(guard.delay('192.0.2.1'), 0)
+  assert.equal(await guard.record('192.0.2.1', 'wrong password'), undefined)
+})
+
+test('guard: each further ban is twice as long, to a day', async () => {
+  const clock = clockAt()
+  const guard = await openGuard(settings, memory(), clock)
+  const lengths: number[] = []
+  for (let i = 0; i < 12; i++) {
+    for (let k = 0; k < 3; k++) {
+      const ban = await guard.record('192.0.2.1', 'unknown user')
+      if (ban) lengths.push(ban.until - clock.now())
+    }
+    clock.pass(lengths.at(-1)! + 1)
+  }
+  assert.deepEqual(lengths.slice(0, 3), [300_000, 600_000, 1_200_000])
+  assert.equal(lengths.at(-1), 86_400_000)
+})
+
+test('guard: an IPv6 address counts for its /64, one in IPv4 clothes for itself', async () => {
+  const guard = await openGuard(settings, memory(), clockAt())
+  for (const address of ['2001:db8:0:1::1', '2001:db8:0:1::dead:beef', '2001:db8:0:1:5:6:7:8']) {
+    await guard.record(address, 'protocol rubbish')
+  }
+  assert.equal(guard.banned('2001:db8:0:1::99')?.address, '2001:db8:0:1::/64')
+  assert.equal(guard.banned('2001:db8:0:2::1'), undefined)
+
+  for (let i = 0; i < 3; i++) await guard.record('::ffff:192.0.2.7', 'protocol rubbish')
+  assert.equal(guard.banned('192.0.2.7')?.address, '192.0.2.7')
+})
+
+test('guard: bans outlive a restart, can be lifted and made by hand; loopback is left alone', async () => {
+  const clock = clockAt()
+  const store = memory()
+  const first = await openGuard(settings, store, clock)
+  for (let i = 0; i < 9; i++) await first.record('127.0.0.1', 'unknown user')
+  assert.equal(first.banned('127.0.0.1'), undefined)
+  await first.ban('192.0.2.9', 60_000, 'by grace')
+
+  const second = await openGuard(settings, store, clock)
+
+  assert.deepEqual(
+    second.list().map(({ address, reason }) => ({ address, reason })),
+    [{ address: '192.0.2.9', reason: 'by grace' }],
+  )
+  assert.equal(await second.lift('192.0.2.9'), true)
+  assert.equal(await second.lift('192.0.2.9'), false)
+  assert.equal((await openGuard(settings, store, clock)).list().length, 0)
+})
+
+test('guard: scores of many addresses are bounded', async () => {
+  const guard = await openGuard(settings, memory(), clockAt())
+  for (let i = 0; i < 20_005; i++)
+    await guard.record(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 'wrong password')
+
+  assert.equal(guard.delay('10.0.0.0'), 0)
+  assert.equal(guard.delay('10.0.0.255'), 250)
+})

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { dayOf, openDailyFile } from '../../../src/base/daily-file.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+
+const HOUR = 3_600_000
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'daily-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const never = (error: Error) => assert.fail(error)
+const text = (day: string): string => readFileSync(join(folder, `${day}.log`), 'utf8')
+/** Local midnight is what counts, whatever the machine's zone. */
+const local = (day: number, hour = 0, minute = 0, second = 0, ms = 0): number =>
+  new Date(2026, 10, day, hour, minute, second, ms).getTime()
+
+test('daily file: from local midnight on, lines go to the next day and none is lost', async () => {
+  const clock = fakeClock(local(22, 23, 59, 59, 999))
+  const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
+
+  file.write('the last of its day\n')
+  clock.pass(1)
+  file.write('the first of the next\n')
+  clock.pass(24 * HOUR)
+  for (let at = 0; at < 1_000; at++) file.write(`${at}\n`)
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(text('2026-11-22'), 'the last of its day\n')
+  assert.equal(text('2026-11-23'), 'the first of the next\n')
+  assert.equal(text('2026-11-24').split('\n').length, 1_001)
+  assert.equal(statSync(join(folder, '2026-11-23.log')).mode & 0o077, 0)
+})
+
+test('daily file: what is there already is gone on with', async () => {
+  writeFileSync(join(folder, '2026-11-22.log'), 'before\n')
+  const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
+
+  file.write('after\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(text('2026-11-22'), 'before\nafter\n')
+})
+
+test('daily file: those older than they are kept are removed, at the start and at midnight, and nothing else', async () => {
+  const days = ['2026-11-19', '2026-11-20', '2026-11-21']
+  for (const day of days) writeFileSync(join(folder, `${day}.log`), '')
+  writeFileSync(join(folder, '2020-01-01.txt'), 'not ours')
+  const rules = { keepDays: 2 }
+  const clock = fakeClock(local(22, 12))
+
+  const file = openDailyFile(folder, rules, clock, never)
+  assert.deepEqual(readdirSync(folder).sort(), [
+    '2020-01-01.txt',
+    '2026-11-20.log',
+    '2026-11-21.log',
+    '2026-11-22.log',
+  ])
+  rules.keepDays = 1
+  clock.pass(24 * HOUR)
+  file.write('x\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.deepEqual(readdirSync(folder).sort(), ['2020-01-01.txt', '2026-11-22.log', '2026-11-23.log'])
+})
+
+test('daily file: a clock that is set back goes back to the day it says', async () => {
+  const clock = fakeClock(local(22, 12))
+  const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
+
+  clock.set(local(10, 12))
+  file.write('set back\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(text('2026-11-10'), 'set back\n')
+})
+
+test('daily file: a day is named by the local date', () => {
+  assert.equal(dayOf(local(1, 0)), '2026-11-01')
+  assert.equal(dayOf(local(1, 0) - 1), '2026-10-31')
+})
+
+test('daily file: a day whose file cannot be made goes on in the last one, and is tried again', async () => {
+  const errors: string[] = []
+  const clock = fakeClock(local(22, 12))
+  const file = openDailyFile(folder, { keepDays: 90 }, clock, (error) => errors.push(error.message))
+  mkdirSync(join(folder, '2026-11-23.log'))
+
+  clock.pass(24 * HOUR)
+  file.write('no file for it\n')
+  rmSync(join(folder, '2026-11-23.log'), { recursive: true })
+  file.write('too soon\n')
+  clock.pass(60_000)
+  file.write('at last\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(errors.length, 1)
+  assert.match(errors[0]!, /EISDIR/)
+  assert.equal(text('2026-11-22'), 'no file for it\ntoo soon\n')
+  assert.equal(text('2026-11-23'), 'at last\n')
+})
+
+// /dev/full takes no byte, as a disk that is full.
+test('daily file: a full disk throws nothing at who writes, and does not hold up the end', async () => {
+  const errors: string[] = []
+  symlinkSync('/dev/full', join(folder, '2026-11-22.log'))
+  const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 12)), (error) =>
+    errors.push(error.message),
+  )
+
+  for (let at = 0; at < 100; at++) file.write('a line\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.match(errors[0]!, /ENOSPC/)
+})

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { systemClock } from '../../../src/base/clock.ts'
+import { isOpError } from '../../../src/base/error.ts'
+import { alone } from '../../../src/base/siblings.ts'
+import type { Book } from '../../../src/quota/book.ts'
+import { type Books, openBooks } from '../../../src/quota/books.ts'
+import type { Found, Limits, QuotaLedger } from '../../../src/quota/ledger.ts'
+import { type Family, family, type Member } from '../../support/family.ts'
+import { late, sqlWorld } from '../../support/ledgers.ts'
+
+const MIB = 1024 * 1024
+
+interface Process {
+  readonly books: Books
+  readonly book: Book
+  readonly ledger: QuotaLedger
+  kill(): void
+}
+
+/** Processes that serve ada; what lies on her disk is what the test says. */
+async function serve(
+  limits: Limits,
+  disk: Found | (() => Promise<Found>) = { bytes: 0, files: 0 },
+  through: (ledger: QuotaLedger) => QuotaLedger = (ledger) => ledger,
+): Promise<{ start(): Promise<Process> } & AsyncDisposable> {
+  const world = await sqlWorld()
+  const relatives: Family = family()
+  return {
+    async start() {
+      const { ledger, kill } = await world.start()
+      const member: Member = relatives.join()
+      const books = openBooks({
+        ledger: through(ledger),
+        measure: async () => (typeof disk === 'function' ? disk() : disk),
+        limitsOf: async () => limits,
+        siblings: member.siblings,
+        clock: systemClock,
+      })
+      const book = await books.open('ada')
+      return {
+        books,
+        book,
+        ledger,
+        kill() {
+          kill()
+          member.leave()
+        },
+      }
+    },
+    [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
+  }
+}
+
+async function take(book: Book, bytes: number): Promise<void> {
+  await book.ensure(bytes)
+  book.take(bytes, '/f')
+}
+
+const refused = (error: unknown): boolean => isOpError(error, 'EDQUOT')
+
+for (const [name, through] of [
+  ['a ledger that answers at once', (ledger: QuotaLedger) => ledger],
+  ['a ledger that answers later', late],
+] as const) {
+  test(`books over ${name}: what others hold ahead of need is called back before anything is refused`, async () => {
+    await using ada = await serve({ bytes: 100 * MIB, files: 1000 }, { bytes: 0, files: 0 }, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    await take(a.book, 1)
+    await a.book.ensure(0, 1)
+    a.book.takeFile('/f')
+
+    await take(b.book, 100 * MIB - 1)
+
+    await assert.rejects(take(a.book, 1), refused)
+    await assert.rejects(take(b.book, 1), refused)
+    for (let entry = 1; entry < 1000; entry++) {
+      await b.book.ensure(0, 1)
+      b.book.takeFile('/f')
+    }
+    assert.throws(() => b.book.takeFile('/f'), refused)
+    assert.deepEqual(await a.books.usage('ada'), {
+      limit: 100 * MIB,
+      used: 100 * MIB,
+      reserved: 0,
+      files: 1000,
+      fileLimit: 1000,
+    })
+  })
+
+  test(`books over ${name}: a lower limit holds at the next byte of every process`, async () => {
+    await using ada = await serve({ bytes: 100 * MIB, files: null }, { bytes: 0, files: 0 }, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    await take(a.book, 10)
+    await take(b.book, 10)
+
+    await a.books.setLimits('ada', { bytes: 25, files: null })
+
+    await assert.rejects(take(b.book, 6), refused)
+    await take(b.book, 5)
+    await assert.rejects(take(a.book, 1), refused)
+    assert.equal((await b.books.usage('ada')).used, 25)
+  })
+
+  test(`books over ${name}: after a process has died the disk says what it had`, async () => {
+    const disk = { bytes: 0, files: 0 }
+    await using ada = await serve({ bytes: 100, files: null }, async () => disk, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    await take(a.book, 30)
+    await take(b.book, 50)
+    disk.bytes = 30 + 50
+
+    b.kill()
+    await assert.rejects(take(a.book, 21), refused)
+    await take(a.book, 20)
+
+    assert.equal((await a.books.usage('ada')).used, 100)
+  })
+
+  test(`books over ${name}: nobody changes the home while it is counted`, async () => {
+    let counting: PromiseWithResolvers<Found> | undefined
+    const begun = Promise.withResolvers<void>()
+    const disk = async (): Promise<Found> => {
+      begun.resolve()
+      return counting === undefined ? { bytes: 0, files: 0 } : counting.promise
+    }
+    await using ada = await serve({ bytes: null, files: null }, disk, through)
+    const [a, b, c] = [await ada.start(), await ada.start(), await ada.start()]
+    await take(a.book, 10)
+    await take(b.book, 10)
+    counting = Promise.withResolvers()
+    c.kill()
+    const usage = a.books.usage('ada')
+    await begun.promise
+    while (a.book.has(1) || b.book.has(1)) await new Promise<void>((resolve) => setImmediate(resolve))
+
+    let written = 0
+    const later = [take(a.book, 5), take(b.book, 7)].map((taken) => taken.then(() => written++))
+    for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+    assert.equal(written, 0)
+    counting.resolve({ bytes: 20, files: 0 })
+
+    await usage
+    await Promise.all(later)
+    assert.equal((await b.books.usage('ada')).used, 32)
+  })
+
+  test(`books over ${name}: a count waits for changes that are under way off the loop`, async () => {
+    let found = 0
+    await using ada = await serve(
+      { bytes: null, files: null },
+      async () => ({ bytes: found, files: 0 }),
+      through,
+    )
+    const [a, b, c] = [await ada.start(), await ada.start(), await ada.start()]
+    await take(b.book, 10)
+    const write = Promise.withResolvers<void>()
+    const written = b.book.during(write.promise)
+    c.kill()
+
+    const usage = a.books.usage('ada')
+    while (b.book.has(1)) await new Promise<void>((resolve) => setImmediate(resolve))
+    found = 10
+    write.resolve()
+
+    await written
+    assert.equal((await usage).used, 10)
+  })
+
+  test(`books over ${name}: an account that is deleted and made again begins anew`, async () => {
+    await using ada = await serve({ bytes: 100, files: 10 }, { bytes: 0, files: 0 }, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    await take(b.book, 60)
+
+    await a.books.remove('ada')
+    const again = await b.books.open('ada')
+
+    await assert.rejects(take(b.book, 50), refused)
+    b.book.give(60)
+    await take(again, 100)
+    assert.equal((await a.books.usage('ada')).used, 100)
+  })
+}
+
+test('books: a bulk upload asks the ledger once in 8 MiB, and 5,000 small files do not ask for each', async () => {
+  await using world = await sqlWorld()
+  const { ledger } = await world.start()
+  let asked = 0
+  const counted: QuotaLedger = {
+    ...ledger,
+    async open(account) {
+      const share = await ledger.open(account)
+      return {
+        ...share,
+        lease: (state, need) => {
+          asked += 1
+          return share.lease(state, need)
+        },
+      }
+    },
+  }
+  const limits = { bytes: 1024 * MIB, files: 100_000 }
+  const books = openBooks({
+    ledger: counted,
+    measure: async () => ({ bytes: 0, files: 0 }),
+    limitsOf: async () => limits,
+    siblings: alone,
+    clock: systemClock,
+  })
+  const book = await books.open('ada')
+
+  for (let written = 0; written < 512 * MIB; written += 32 * 1024) await take(book, 32 * 1024)
+  assert.ok(asked <= 64, `${asked} for 512 MiB`)
+
+  asked = 0
+  for (let file = 0; file < 5_000; file++) {
+    await book.ensure(1, 1)
+    book.takeFile('/f')
+    await take(book, 4096)
+  }
+  assert.ok(asked <= 25, `${asked} for 5,000 files`)
+})
+
+test('books: a process that ends in order leaves what it used, and the next one need not count', async () => {
+  await using world = await sqlWorld()
+  const limitsOf = async () => ({ bytes: 100, files: 10 })
+  const parts = { limitsOf, siblings: alone, clock: systemClock }
+  const first = openBooks({
+    ...parts,
+    ledger: (await world.start()).ledger,
+    measure: async () => ({ bytes: 0, files: 0 }),
+  })
+  const book = await first.open('ada')
+  book.take(30, '/f')
+  book.takeFile('/f')
+  book.reserve(20, '/g')
+  await first[Symbol.asyncDispose]()
+
+  const measure = async () => assert.fail('it was counted')
+  const second = openBooks({ ...parts, ledger: (await world.start()).ledger, measure })
+
+  assert.deepEqual(await second.usage('ada'), { limit: 100, used: 30, reserved: 0, files: 1, fileLimit: 10 })
+})
+
+test('books: what is kept is given up before a write is refused, after the slack of others', async () => {
+  await using ada = await serve({ bytes: 100, files: null })
+  const [a, b] = [await ada.start(), await ada.start()]
+  await take(b.book, 8)
+  b.book.give(8)
+  let kept = 40
+  a.book.reserve(kept, '/kept')
+  a.book.onNoRoom(() => {
+    a.book.release(kept)
+    kept = 0
+    return true
+  })
+
+  await take(a.book, 60)
+  assert.equal(kept, 40)
+  await take(a.book, 40)
+  assert.equal(kept, 0)
+  await assert.rejects(take(a.book, 1), {
+    message: 'Quota used up: 100 B of 100 B, 1 B more needed',
+  })
+})
+
+test('books: a process that gave back leases without slack for a while, so that it does not take it again at once', async () => {
+  await using ada = await serve({ bytes: 100 * MIB, files: null })
+  const [a, b] = [await ada.start(), await ada.start()]
+  await take(b.book, 10)
+  assert.ok(b.book.has(MIB))
+
+  await take(a.book, 100 * MIB - 20)
+  a.book.give(50 * MIB)
+  await a.book.giveBack()
+  await take(b.book, 1)
+
+  assert.ok(!b.book.has(1))
+})

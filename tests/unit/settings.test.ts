@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { loadConfig } from '../../src/config.ts'
+import { liveSettings } from '../../src/settings.ts'
+
+const read = (...argv: readonly string[]) => loadConfig(argv, {}).settings
+
+test('live settings: what can change changes under every name it is known by', () => {
+  const settings = liveSettings(read())
+  const view = settings.view({ graceMs: 'login-grace', level: 'log-level' })
+
+  const { changed, waiting } = settings.reread(read('--login-grace', '5s', '--log-level', 'debug'))
+
+  assert.deepEqual([changed, waiting], [['log-level', 'login-grace'], []])
+  assert.deepEqual({ ...view }, { graceMs: 5_000, level: 'debug' })
+  assert.equal(settings.now['login-grace'], 5_000)
+})
+
+test('live settings: what is fixed once the server listens stays, and is named each time', () => {
+  const settings = liveSettings(read())
+  const other = read('--port', '1', '--var', 'elsewhere', '--idle', '1m')
+
+  assert.deepEqual(settings.reread(other), { changed: ['idle'], waiting: ['port', 'var'] })
+  assert.deepEqual(settings.reread(other), { changed: [], waiting: ['port', 'var'] })
+  assert.deepEqual([settings.now.port, settings.now.var, settings.now.idle], [8808, 'var', 60_000])
+})
+
+test('live settings: a list that is written again as it was has not changed', () => {
+  const settings = liveSettings(read())
+
+  assert.deepEqual(settings.reread(read('--guard-allow', '127.0.0.0/8,::1')).changed, [])
+})

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Status } from '../../../src/wire/constants.ts'
+import { encodeRequest } from '../../../src/wire/requests.ts'
+import { lateVfs } from '../../support/late-vfs.ts'
+import { openFile, startSftp, startSftpOver, writeOf } from '../../support/running-sftp.ts'
+import { TinyVfs } from '../../support/tiny-vfs.ts'
+
+const OK = { type: 'status', code: Status.ok, message: '' }
+
+test('write: what goes on where the last ended is one call, with an answer each', async () => {
+  const running = await startSftp()
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    writeOf(1, handle, 0, 'one'),
+    writeOf(2, handle, 3, 'two'),
+    writeOf(3, handle, 6, 'three'),
+    writeOf(4, handle, 20, 'apart'),
+  )
+
+  assert.deepEqual(replies, [OK, OK, OK, OK])
+  assert.deepEqual(running.vfs.calls, ['write /a 0 11', 'write /a 20 5'])
+})
+
+test('write: a handle that appends has a call for each', async () => {
+  const running = await startSftp()
+  const handle = await openFile(running, '/a', { append: true })
+
+  await running.answers(writeOf(1, handle, 0, 'one'), writeOf(2, handle, 3, 'two'))
+
+  assert.deepEqual(running.vfs.calls, ['write /a 0 3', 'write /a 3 3'])
+})
+
+test('write: data that lie in several chunks are written without being gathered, and are right', async () => {
+  const running = await startSftp()
+  const handle = await openFile(running, '/a')
+  const data = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i * 31))
+  const packet = encodeRequest(writeOf(1, handle, 0, data))
+
+  running.channel.send(packet.subarray(0, 3), packet.subarray(3, 20), packet.subarray(20, 40_000))
+  running.channel.send(packet.subarray(40_000, 60_000))
+  running.channel.send(packet.subarray(60_000))
+
+  assert.deepEqual((await running.reply()).reply, OK)
+  assert.deepEqual(running.vfs.nodes.get('/a')!.data, data)
+})
+
+test('write: of a run that does not fit, what fits is written, and only the others are refused', async () => {
+  const running = await startSftp()
+  running.vfs.limit = 8
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    writeOf(1, handle, 0, 'four'),
+    writeOf(2, handle, 4, 'four'),
+    writeOf(3, handle, 8, 'four'),
+    writeOf(4, handle, 12, 'more'),
+  )
+
+  const codes = replies.map((reply) => (reply.type === 'status' ? reply.code : undefined))
+  assert.deepEqual(codes, [Status.ok, Status.ok, Status.failure, Status.failure])
+  assert.equal(running.vfs.text('/a'), 'fourfour')
+})
+
+test('write: a run that is refused late is tried one by one, with the bytes that were sent', async () => {
+  const vfs = new TinyVfs()
+  vfs.limit = 8
+  const running = await startSftpOver(lateVfs(vfs, () => 'later'))
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    writeOf(1, handle, 0, 'four'),
+    writeOf(2, handle, 4, 'five'),
+    writeOf(3, handle, 8, 'more'),
+  )
+
+  const codes = replies.map((reply) => (reply.type === 'status' ? reply.code : undefined))
+  assert.deepEqual(codes, [Status.ok, Status.ok, Status.failure])
+  assert.equal(vfs.text('/a'), 'fourfive')
+})
+
+test('read: a file that is not quick is read into memory of its own, and may answer late', async () => {
+  const vfs = new TinyVfs()
+  vfs.put('/a', 'hello world')
+  const running = await startSftpOver(lateVfs(vfs, () => 'later'))
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    { type: 'read', id: 1, handle, offset: 0, length: 6 },
+    { type: 'read', id: 2, handle, offset: 6, length: 6 },
+    { type: 'read', id: 3, handle, offset: 12, length: 6 },
+  )
+
+  assert.deepEqual(
+    replies.map((reply) => (reply.type === 'data' ? Buffer.from(reply.data).toString() : reply.type)),
+    ['hello ', 'world', 'status'],
+  )
+})
+
+test('write: a full quota is told in the status, and once a file on stderr', async () => {
+  const running = await startSftp()
+  running.vfs.limit = 0
+  const handle = await openFile(running, '/a\u202e\x1b[2J')
+
+  const [refused] = await running.answers(writeOf(1, handle, 0, 'x'))
+  await running.answers(writeOf(2, handle, 1, 'x'))
+
+  const sentence = 'Quota used up, no room for "/a.\\u{1b}[2J"'
+  assert.equal(refused?.type === 'status' && refused.message, sentence)
+  assert.equal(running.channel.errors, `${sentence}\r\n`)
+})
+
+test('read: what goes on where the last ended is one call, into the packets that are sent', async () => {
+  const running = await startSftp()
+  const content = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i * 17))
+  running.vfs.put('/a', content)
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    { type: 'read', id: 1, handle, offset: 0, length: 70_000 },
+    { type: 'read', id: 2, handle, offset: 70_000, length: 70_000 },
+    { type: 'read', id: 3, handle, offset: 140_000, length: 50_000 },
+  )
+
+  const data = replies.map((reply) => (reply.type === 'data' ? reply.data : Buffer.alloc(0)))
+  assert.deepEqual(
+    data.map(({ length }) => length),
+    [70_000, 70_000, 50_000],
+  )
+  assert.deepEqual(Buffer.concat(data), content.subarray(0, 190_000))
+  assert.deepEqual(running.vfs.calls, ['read /a 0 190000'])
+})
+
+test('read: at the end of the file come the bytes that are there, then the end, and no half-built packet', async () => {
+  const running = await startSftp()
+  running.vfs.put('/a', 'x'.repeat(100))
+  const handle = await openFile(running, '/a')
+
+  const replies = await running.answers(
+    { type: 'read', id: 1, handle, offset: 0, length: 60 },
+    { type: 'read', id: 2, handle, offset: 60, length: 60 },
+    { type: 'read', id: 3, handle, offset: 120, length: 60 },
+  )
+
+  assert.deepEqual(
+    replies.map((reply) => (reply.type === 'data' ? reply.data.length : reply.type)),
+    [60, 40, 'status'],
+  )
+})
+
+test('read: a file cut short between the READs of a run gives what was read and no more', async () => {
+  const running = await startSftp()
+  running.vfs.put('/a', Buffer.alloc(300_000, 1))
+  const handle = await openFile(running, '/a')
+  running.vfs.nodes.get('/a')!.data = Buffer.alloc(100_000, 2)
+
+  const replies = await running.answers(
+    { type: 'read', id: 1, handle, offset: 0, length: 90_000 },
+    { type: 'read', id: 2, handle, offset: 90_000, length: 90_000 },
+    { type: 'stat', id: 3, path: '/' },
+  )
+
+  assert.deepEqual(
+    replies.map(({ type }) => type),
+    ['data', 'data', 'attrs'],
+  )
+  assert.equal(replies[1]?.type === 'data' && replies[1].data.length, 10_000)
+})
+
+test('read: at most 255 KiB, however much is asked', async () => {
+  const running = await startSftp()
+  running.vfs.put('/a', Buffer.alloc(600_000))
+  const handle = await openFile(running, '/a')
+
+  const { data } = await running.answer('data', {
+    type: 'read',
+    id: 1,
+    handle,
+    offset: 0,
+    length: 0xffffffff,
+  })
+
+  assert.equal(data.length, 255 * 1024)
+})
+
+test('read: a handle that is not open for reading, and one that is closed', async () => {
+  const running = await startSftp()
+  const handle = await openFile(running, '/a', { read: false })
+
+  const replies = await running.answers(
+    { type: 'read', id: 1, handle, offset: 0, length: 10 },
+    { type: 'read', id: 2, handle, offset: 10, length: 10 },
+    { type: 'close', id: 3, handle },
+    { type: 'read', id: 4, handle, offset: 0, length: 10 },
+    writeOf(5, handle, 0, 'x'),
+  )
+
+  const codes = replies.map((reply) => (reply.type === 'status' ? reply.code : undefined))
+  assert.deepEqual(codes, [Status.failure, Status.failure, Status.ok, Status.failure, Status.failure])
+})

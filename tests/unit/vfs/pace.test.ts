@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../../../src/base/clock.ts'
+import { openPaces } from '../../../src/vfs/pace.ts'
+
+/** A disk whose calls take as long as is said, and the pace that sees it. */
+function disk() {
+  let at = 0
+  const clock: Clock = { now: () => at, elapsed: () => at, sleep: async () => {} }
+  const paces = openPaces(clock)
+  const pace = paces.of(1)
+  const now = (ms: number) =>
+    pace.now(() => {
+      at += ms
+    })
+  const later = (ms: number) =>
+    pace.later(async () => {
+      at += ms
+    })
+  return { pace, paces, now, later }
+}
+
+test('pace: one call that takes 200 ms takes the disk off the loop, and no other disk', () => {
+  const { pace, paces, now } = disk()
+
+  now(200)
+
+  assert.equal(pace.quick, false)
+  assert.equal(paces.of(1).quick, false)
+  assert.equal(paces.of(2).quick, true)
+})
+
+test('pace: a call now and then that takes some ms is the processor, not the disk', () => {
+  const { pace, now } = disk()
+
+  for (let i = 0; i < 100; i++) {
+    now(8)
+    for (let quick = 0; quick < 4; quick++) now(0.02)
+  }
+
+  assert.equal(pace.quick, true)
+})
+
+test('pace: calls that take 5 ms each are a slow disk', () => {
+  const { pace, now } = disk()
+
+  for (let i = 0; i < 5; i++) now(5)
+
+  assert.equal(pace.quick, false)
+})
+
+test('pace: comes back after 32 quick calls in a row, and after twice as many the next time', async () => {
+  const { pace, now, later } = disk()
+  const backAfter = async (): Promise<number> => {
+    let calls = 0
+    for (; !pace.quick && calls < 1000; calls++) await later(1)
+    return calls
+  }
+
+  now(200)
+  for (let i = 0; i < 31; i++) await later(1)
+  await later(200)
+  const first = await backAfter()
+  now(200)
+  const second = await backAfter()
+
+  assert.deepEqual([first, second], [32, 64])
+})

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Rights } from '../../../src/accounts/account.ts'
+import { PRESETS, showRights } from '../../../src/accounts/rules.ts'
+import { isOpError } from '../../../src/base/error.ts'
+import { Fresh } from '../../../src/vfs/fresh.ts'
+import { memoryFileSystem } from '../../../src/vfs/memory.ts'
+import { virtualPath as p } from '../../../src/vfs/path.ts'
+import { permitted } from '../../../src/vfs/permitted.ts'
+import type { FileHandle, OpenFlags, VirtualFileSystem } from '../../../src/vfs/vfs.ts'
+
+const NEW: OpenFlags = { write: true, create: true, truncate: true }
+const MINUTE = 60_000
+
+/** A tree with one old file, and who looks at it with rights that can be changed. */
+async function tree(preset: string | Rights) {
+  const below = memoryFileSystem()
+  await put(below, '/old.txt', 'old')
+  await below.mkdir(p('/folder'))
+  await below.symlink('/old.txt', p('/link'))
+  const time = { now: 0 }
+  const may = { rights: typeof preset === 'string' ? PRESETS[preset]! : preset }
+  const fresh = new Fresh({ elapsed: () => time.now })
+  const vfs = permitted(below, { rights: () => may.rights, describe: showRights, fresh })
+  return { below, vfs, time, may }
+}
+
+async function put(vfs: VirtualFileSystem, path: string, text: string): Promise<void> {
+  const file = await vfs.open(p(path), NEW)
+  await file.write([Buffer.from(text)], 0)
+  await file.close()
+}
+
+async function text(file: FileHandle): Promise<string> {
+  const place = Buffer.alloc(100)
+  return place.toString('utf8', 0, await file.read([place], 0))
+}
+
+const content = async (vfs: VirtualFileSystem, path: string): Promise<string> =>
+  text(await vfs.open(p(path), { read: true }))
+
+const refuses = (act: () => unknown, code = 'EACCES') =>
+  assert.rejects(
+    async () => act(),
+    (error) => isOpError(error) && error.code === code,
+  )
+
+/** Everything that a tree can be asked to do, by the right that it needs. */
+const ACTS: Readonly<Record<string, (vfs: VirtualFileSystem) => unknown>> = {
+  read: (vfs) => content(vfs, '/old.txt'),
+  write: (vfs) => put(vfs, '/new.txt', 'new'),
+  overwrite: (vfs) => put(vfs, '/old.txt', 'other'),
+  append: (vfs) => vfs.open(p('/old.txt'), { write: true, append: true }),
+  'set a mode': (vfs) => vfs.setstat(p('/old.txt'), { mode: 0o600 }),
+  'set a size': (vfs) => vfs.setstat(p('/old.txt'), { size: 0 }),
+  delete: (vfs) => vfs.unlink(p('/old.txt')),
+  'delete a folder': (vfs) => vfs.rmdir(p('/folder')),
+  rename: (vfs) => vfs.rename(p('/old.txt'), p('/moved.txt'), { replace: false }),
+  list: (vfs) => vfs.openDirectory(p('/')),
+  mkdir: (vfs) => vfs.mkdir(p('/made')),
+  symlink: (vfs) => vfs.symlink('/old.txt', p('/other-link')),
+  link: (vfs) => vfs.link(p('/old.txt'), p('/second')),
+  readlink: (vfs) => vfs.readlink(p('/link')),
+  stat: (vfs) => vfs.stat(p('/old.txt')),
+  'write through a link': (vfs) => vfs.open(p('/link'), { write: true }),
+}
+
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  full: Object.keys(ACTS),
+  'read-only': ['read', 'list', 'readlink', 'stat'],
+  'drop-box': ['write'],
+}
+
+for (const [preset, allowed] of Object.entries(ALLOWED)) {
+  test(`permitted: ${preset} may ${allowed.join(', ')}, and nothing else`, async () => {
+    for (const [name, act] of Object.entries(ACTS)) {
+      const { vfs } = await tree(preset)
+      if (allowed.includes(name)) await act(vfs)
+      else await refuses(() => act(vfs))
+    }
+  })
+}
+
+test('permitted: each right alone allows its own acts', async () => {
+  const none: Rights = {
+    read: false,
+    write: false,
+    overwrite: false,
+    delete: false,
+    list: false,
+    mkdir: false,
+  }
+  const acts = { read: 'read', write: 'write', delete: 'delete', list: 'list', mkdir: 'mkdir' } as const
+  for (const [right, act] of Object.entries(acts)) {
+    const { vfs } = await tree({ ...none, [right]: true })
+    await ACTS[act]!(vfs)
+    for (const other of Object.values(acts)) if (other !== act) await refuses(() => ACTS[other]!(vfs))
+  }
+})
+
+test('permitted: a file opened for reading cannot be changed by its handle', async () => {
+  const { vfs, below } = await tree('read-only')
+  const file = await vfs.open(p('/old.txt'), { read: true })
+
+  await refuses(() => file.setstat({ mode: 0o777, mtime: 1 }))
+  await refuses(() => file.truncate(0))
+  assert.equal((await below.stat(p('/old.txt'))).size, 3)
+})
+
+test('permitted: a drop-box goes on with, dates, renames, looks at and hashes what it is making', async () => {
+  const { vfs, below } = await tree('drop-box')
+  await put(vfs, '/a.filepart', 'one')
+  const more = await vfs.open(p('/a.filepart'), { write: true })
+  await more.write([Buffer.from('two')], 3)
+  await more.setstat({ mode: 0o640 })
+  await more.close()
+  await vfs.setstat(p('/a.filepart'), { mtime: 1_000_000 })
+  await vfs.rename(p('/a.filepart'), p('/a'), { replace: true })
+  await vfs.setstat(p('/a'), { mode: 0o600 })
+
+  assert.equal(await content(below, '/a'), 'onetwo')
+  assert.equal((await vfs.stat(p('/a'))).mtime, 1_000_000)
+  await vfs.open(p('/a'), { read: true, hash: true })
+})
+
+test('permitted: a drop-box reads nothing, not even what it is making', async () => {
+  const { vfs } = await tree('drop-box')
+  await put(vfs, '/a', 'mine')
+  const both = await vfs.open(p('/b'), { read: true, write: true, create: true })
+  const hashed = await vfs.open(p('/a'), { read: true, hash: true })
+
+  await refuses(() => vfs.open(p('/a'), { read: true }))
+  await refuses(() => text(both))
+  await refuses(() => text(hashed))
+  await refuses(() => vfs.open(p('/old.txt'), { read: true, hash: true }))
+})
+
+test('permitted: a drop-box replaces nothing, by no way', async () => {
+  const { vfs, below } = await tree('drop-box')
+  await put(vfs, '/a', 'mine')
+
+  await refuses(() => vfs.rename(p('/a'), p('/old.txt'), { replace: true }), 'EEXIST')
+  await refuses(() => vfs.open(p('/a'), NEW))
+  await refuses(() => vfs.open(p('/link'), { write: true, create: true }))
+  assert.equal(await content(below, '/old.txt'), 'old')
+  assert.equal(await content(below, '/a'), 'mine')
+})
+
+test('permitted: ten minutes after its last close a drop-box has let go of a file', async () => {
+  const { vfs, time } = await tree('drop-box')
+  await put(vfs, '/a', 'mine')
+  time.now = 9 * MINUTE
+  const again = await vfs.open(p('/a'), { write: true })
+  time.now = 30 * MINUTE
+  await vfs.stat(p('/a'))
+  await again.abandon()
+  time.now = 39 * MINUTE
+  await vfs.stat(p('/a'))
+  time.now = 41 * MINUTE
+
+  await refuses(() => vfs.stat(p('/a')))
+  await refuses(() => vfs.open(p('/a'), { write: true }))
+  await refuses(() => vfs.rename(p('/a'), p('/b'), { replace: false }))
+  await refuses(() => vfs.setstat(p('/a'), { mtime: 1 }))
+})
+
+test('permitted: changed rights hold at the next request', async () => {
+  const { vfs, may } = await tree('full')
+  await put(vfs, '/a', 'one')
+  may.rights = PRESETS['read-only']!
+
+  await refuses(() => put(vfs, '/b', 'two'))
+  assert.equal(await content(vfs, '/a'), 'one')
+})
+
+test('permitted: who may write and see, but not overwrite, adds files only', async () => {
+  const { vfs } = await tree({ ...PRESETS.full!, overwrite: false, delete: false })
+  await put(vfs, '/new', 'new')
+
+  assert.equal(await content(vfs, '/old.txt'), 'old')
+  await refuses(() => put(vfs, '/old.txt', 'other'))
+  await refuses(() => vfs.rename(p('/old.txt'), p('/moved'), { replace: false }))
+  await vfs.mkdir(p('/made'))
+  await vfs.setstat(p('/made'), { mtime: 1 })
+})

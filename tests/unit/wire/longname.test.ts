@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Stat } from '../../../src/vfs/vfs.ts'
+import { longname } from '../../../src/wire/longname.ts'
+
+const owners = { user: (id: number) => (id === 1 ? 'ada' : String(id)), group: String }
+const NOON = new Date(2026, 10, 24, 12, 0, 0).getTime()
+
+const stat: Stat = {
+  kind: 'file',
+  size: 1234,
+  mode: 0o100640,
+  uid: 1,
+  gid: 2000,
+  atime: 0,
+  mtime: NOON / 1000,
+  nlink: 1,
+  dev: 0,
+  ino: 0,
+}
+const line = (changes: Partial<Stat>): string =>
+  longname({ name: 'a b', stat: { ...stat, ...changes } }, owners, NOON)
+
+test('longname: a recent file shows its time, laid out as ls does', () => {
+  assert.equal(line({}), '-rw-r-----   1 ada      2000         1234 Nov 24 12:00 a b')
+})
+
+test('longname: an old file, and one from the future, show the year', () => {
+  const old = new Date(2011, 2, 3, 7, 6, 40).getTime() / 1000
+  assert.match(line({ mtime: old }), / Mar {2}3 {2}2011 a b$/)
+  assert.match(line({ mtime: NOON / 1000 + 86400 }), / Nov 25 {2}2026 a b$/)
+})
+
+test('longname: the same second is written by its age, not as it was first', () => {
+  const { mtime } = stat
+  const later = NOON + 300 * 86400_000
+  assert.match(longname({ name: 'x', stat }, owners, NOON), / 12:00 x$/)
+  assert.match(longname({ name: 'x', stat: { ...stat, mtime } }, owners, later), / {2}2026 x$/)
+})
+
+test('longname: kinds and special bits have their letters', () => {
+  assert.match(line({ mode: 0o040755 }), /^drwxr-xr-x /)
+  assert.match(line({ mode: 0o120777 }), /^lrwxrwxrwx /)
+  assert.match(line({ mode: 0o010600 }), /^prw------- /)
+  assert.match(line({ mode: 0o104755 }), /^-rwsr-xr-x /)
+  assert.match(line({ mode: 0o102644 }), /^-rw-r-Sr-- /)
+  assert.match(line({ mode: 0o041777 }), /^drwxrwxrwt /)
+})
