@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { OpError } from '../base/error.ts'
 import type { PublicKey } from './account.ts'
 
@@ -30,10 +30,12 @@ export function parseKeyLine(line: string): {
     )
   }
   const blob = Buffer.from(text, 'base64')
-  if (!wellFormed(blob, type) || blob.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, '')) {
+  const whole = blob.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')
+  const parsed = whole ? keyObject(blob, type) : undefined
+  if (parsed === undefined)
     throw new OpError('EINVAL', 'That public key is damaged: copy the whole line of the ".pub" file')
-  }
-  if (type === 'ssh-rsa' && rsaBits(blob) < LEAST_RSA) {
+  const bits = parsed.asymmetricKeyDetails?.modulusLength
+  if (bits !== undefined && bits < LEAST_RSA) {
     throw new OpError(
       'EINVAL',
       `That RSA key is too short: use one of ${LEAST_RSA} bits or more, or better ed25519`,
@@ -60,23 +62,52 @@ export function holdsKey(lines: readonly string[], key: PublicKey): boolean {
   })
 }
 
-/** Strings one after the other, to the very end, of which the first is the type (RFC 4253 §6.6). */
-function wellFormed(blob: Buffer, type: string): boolean {
-  let at = 0
-  for (let index = 0; at < blob.length; index++) {
-    if (blob.length - at < 4) return false
-    const length = blob.readUInt32BE(at)
-    if (length > blob.length - at - 4) return false
-    if (index === 0 && blob.toString('latin1', at + 4, at + 4 + length) !== type) return false
-    at += 4 + length
+/** The key that is in `blob` (RFC 4253 §6.6, RFC 5656 §3.1, RFC 8709 §4); undefined where it is none that signatures can be checked with. */
+function keyObject(blob: Buffer, type: string): KeyObject | undefined {
+  const [name, ...fields] = stringsIn(blob)
+  if (name?.toString('latin1') !== type) return undefined
+  const jwk = jwkOf(type, fields)
+  if (jwk === undefined) return undefined
+  try {
+    return createPublicKey({ format: 'jwk', key: jwk })
+  } catch {
+    return undefined // OpenSSL makes none of it: a point on no curve, a modulus of nothing.
   }
-  return at > 0
 }
 
-function rsaBits(blob: Buffer): number {
-  const exponent = 4 + blob.readUInt32BE(0)
-  const modulus = exponent + 4 + blob.readUInt32BE(exponent)
-  if (modulus + 4 > blob.length) return 0
-  const bytes = blob.subarray(modulus + 4)
-  return bytes[0] === 0 ? (bytes.length - 1) * 8 : bytes.length * 8
+/** The strings one after the other, to the very end; none when they do not come out even. */
+function stringsIn(blob: Buffer): readonly Buffer[] {
+  const strings: Buffer[] = []
+  for (let at = 0; at < blob.length; ) {
+    if (blob.length - at < 4) return []
+    const length = blob.readUInt32BE(at)
+    at += 4
+    if (length > blob.length - at) return []
+    strings.push(blob.subarray(at, at + length))
+    at += length
+  }
+  return strings
+}
+
+const CURVES: Readonly<Record<string, string>> = { nistp256: 'P-256', nistp384: 'P-384', nistp521: 'P-521' }
+
+/** The key's fields under the names that Node has for them (RFC 7517). */
+function jwkOf(type: string, fields: readonly Buffer[]): JsonWebKey | undefined {
+  if (type === 'ssh-ed25519') {
+    const [x] = fields
+    return fields.length === 1 && x ? { kty: 'OKP', crv: 'Ed25519', x: base64url(x) } : undefined
+  }
+  const [first, second] = fields
+  if (fields.length !== 2 || !first || !second) return undefined
+  if (type === 'ssh-rsa') return { kty: 'RSA', e: base64url(first), n: base64url(second) }
+  const curve = first.toString('latin1')
+  const half = (second.length - 1) / 2
+  // Uncompressed: 4, x, y.
+  if (type !== `ecdsa-sha2-${curve}` || second[0] !== 4 || !Number.isInteger(half)) return undefined
+  const [x, y] = [second.subarray(1, 1 + half), second.subarray(1 + half)]
+  return { kty: 'EC', crv: CURVES[curve]!, x: base64url(x), y: base64url(y) }
+}
+
+function base64url(bytes: Buffer): string {
+  return bytes.toString('base64url')
 }

@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
+import { wholeEd25519 } from '../../src/ssh/hostkeys.ts'
 import { chance } from '../support/fuzz.ts'
-import { type RawClient, rawClient } from '../support/raw-client.ts'
+import { type RawClient, rawClient, sshString } from '../support/raw-client.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
 
 function made(type: 'ed25519' | 'rsa' | 'ecdsa'): ssh2.ParsedKey {
   const bits = type === 'rsa' ? 2048 : type === 'ecdsa' ? 256 : undefined
-  const { private: text } = ssh2.utils.generateKeyPairSync(type as 'rsa', { bits: bits! })
+  const make = () => ssh2.utils.generateKeyPairSync(type as 'rsa', { bits: bits! })
+  const { private: text } = type === 'ed25519' ? wholeEd25519(make) : make()
   const key = ssh2.utils.parseKey(text)
   if (key instanceof Error) throw key
   return key
@@ -27,12 +29,6 @@ const SIGNATURES: readonly ((blob: Buffer, kind: (typeof KINDS)[number]) => Buff
   (blob, kind) => MALLORY[kind].sign(blob, kind === 'rsa' ? 'sha256' : undefined) as Buffer,
 ]
 
-function string(bytes: string | Buffer): Buffer {
-  const head = Buffer.alloc(4)
-  head.writeUInt32BE(bytes.length)
-  return Buffer.concat([head, Buffer.from(bytes as string)])
-}
-
 /** A login by key (RFC 4252 §7), signed by `sign`. */
 async function attempt(
   client: RawClient,
@@ -42,14 +38,16 @@ async function attempt(
 ): Promise<string> {
   const request = Buffer.concat([
     Buffer.from([50]),
-    ...[ADA.name, 'ssh-connection', 'publickey'].map(string),
+    ...[ADA.name, 'ssh-connection', 'publickey'].map(sshString),
     Buffer.from([1]),
-    string(algorithm),
-    string(key.getPublicSSH()),
+    sshString(algorithm),
+    sshString(key.getPublicSSH()),
   ])
-  const blob = Buffer.concat([string(client.protocol._kex.sessionID), request])
+  const blob = Buffer.concat([sshString(client.protocol._kex.sessionID), request])
   const heard = client.next('USERAUTH_SUCCESS', 'USERAUTH_FAILURE')
-  client.send(Buffer.concat([request, string(Buffer.concat([string(algorithm), string(sign(blob))]))]))
+  client.send(
+    Buffer.concat([request, sshString(Buffer.concat([sshString(algorithm), sshString(sign(blob))]))]),
+  )
   return (await heard).name
 }
 

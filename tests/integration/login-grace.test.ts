@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import ssh2 from 'ssh2'
 import type { Authenticator } from '../../src/accounts/account.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { openHostKeys } from '../../src/ssh/hostkeys.ts'
 import { serve } from '../../src/ssh/server.ts'
-
-const folder = await mkdtemp(join(tmpdir(), 'grace-'))
-after(() => rm(folder, { recursive: true }))
+import { hostKeys } from '../support/start-porch.ts'
 
 const authenticator: Authenticator = {
   offered: async () => false,
@@ -24,7 +18,7 @@ const authenticator: Authenticator = {
 test('porch: the grace time ends a stranger, and not who has logged in', async () => {
   await using porch = await serve({
     listen: { host: '127.0.0.1', port: 0 },
-    hostKeys: await openHostKeys(folder),
+    hostKeys: await hostKeys(),
     limits: { graceMs: 1000 },
     log: silentLog,
     clock: systemClock,

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
-import { rawClient } from '../support/raw-client.ts'
+import { wholeEd25519 } from '../../src/ssh/hostkeys.ts'
+import { rawClient, sshString } from '../support/raw-client.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
 
 const ANSWERS = ['USERAUTH_SUCCESS', 'USERAUTH_FAILURE'] as const
 const nobody = async (): Promise<number> => 0
 
-const ed25519 = parsed(ssh2.utils.generateKeyPairSync('ed25519').private)
+const ed25519 = parsed(wholeEd25519(() => ssh2.utils.generateKeyPairSync('ed25519')).private)
 const rsa = parsed(ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).private)
 const keys = [ed25519.getPublicSSH(), rsa.getPublicSSH()]
 
-function parsed(text: string): ssh2.ParsedKey {
+function parsed(text: string | Buffer): ssh2.ParsedKey {
   const key = ssh2.utils.parseKey(text)
   if (key instanceof Error) throw key
   return key
@@ -36,6 +37,38 @@ for (const [what, key, algorithm, length] of [
     assert.notEqual((await answer).name, 'USERAUTH_SUCCESS')
   })
 }
+
+// A line of ada's keys was damaged by hand: its point lies on no curve, and OpenSSL gives up before it looks at a
+// signature. ssh2 hands on that Error, and anybody who shows the same line would be ada.
+test('login: refuses a signature that cannot be checked, because the key of the account is none', async () => {
+  const blob = Buffer.concat([
+    sshString('ecdsa-sha2-nistp256'),
+    sshString('nistp256'),
+    sshString(Buffer.alloc(65, 4)),
+  ])
+  assert.ok((parsed(blob).verify(Buffer.from('x'), Buffer.from('x')) as unknown) instanceof Error)
+  await using porch = await startPorch(nobody, { keys: [blob] })
+  using mallory = await rawClient(porch.port, false)
+
+  const answer = mallory.next(...ANSWERS)
+  mallory.send(
+    Buffer.concat([
+      Buffer.from([50]),
+      ...[ADA.name, 'ssh-connection', 'publickey'].map(sshString),
+      Buffer.from([1]),
+      sshString('ecdsa-sha2-nistp256'),
+      sshString(blob),
+      sshString(
+        Buffer.concat([
+          sshString('ecdsa-sha2-nistp256'),
+          sshString(Buffer.concat([sshString('r'), sshString('s')])),
+        ]),
+      ),
+    ]),
+  )
+
+  assert.equal((await answer).name, 'USERAUTH_FAILURE')
+})
 
 // A collision attack on SHA-1 signs what ada never saw; her own RSA key counts only with SHA-2.
 for (const [algorithm, hash, answer] of [

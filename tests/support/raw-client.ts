@@ -51,6 +51,13 @@ export interface RawClient extends Disposable {
   ignoreExchange(): void
 }
 
+/** A string as SSH carries it (RFC 4251 §5). */
+export function sshString(bytes: string | Buffer): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt32BE(bytes.length)
+  return Buffer.concat([head, Buffer.from(bytes as string)])
+}
+
 /** A client that speaks only when told to; logged in as ada unless `loggedIn` is false. */
 export async function rawClient(
   port: number,

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempDisposable } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Authenticator } from '../../src/accounts/account.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { OpError } from '../../src/base/error.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { openHostKeys } from '../../src/ssh/hostkeys.ts'
+import { type HostKey, openHostKeys } from '../../src/ssh/hostkeys.ts'
 import { type PorchLimits, type PorchParts, serve } from '../../src/ssh/server.ts'
 import type { SessionHandler } from '../../src/ssh/session.ts'
 
@@ -27,7 +27,6 @@ export async function startPorch(
     'dataPath' | 'ciphers' | 'rubbish' | 'banned'
   > = {},
 ): Promise<StartedPorch> {
-  const folder = await mkdtemp(join(tmpdir(), 'porch-'))
   const known = (blob: Uint8Array): boolean => keys.some((key) => Buffer.compare(key, blob) === 0)
   const authenticator: Authenticator = {
     offered: async (name, key) => name === ADA.name && known(key.blob),
@@ -40,7 +39,7 @@ export async function startPorch(
   }
   const porch = await serve({
     listen: { host: '127.0.0.1', port: 0 },
-    hostKeys: await openHostKeys(folder),
+    hostKeys: await hostKeys(),
     limits,
     log: silentLog,
     clock: systemClock,
@@ -48,11 +47,18 @@ export async function startPorch(
     handlerFor: () => handler,
     ...paths,
   })
-  return {
-    port: porch.address.port,
-    async [Symbol.asyncDispose]() {
-      await porch.drain(0)
-      await rm(folder, { recursive: true })
-    },
-  }
+  return { port: porch.address.port, [Symbol.asyncDispose]: () => porch.drain(0) }
+}
+
+let made: Promise<readonly HostKey[]> | undefined
+
+/** Made once: an RSA key takes longer than most tests. */
+export function hostKeys(): Promise<readonly HostKey[]> {
+  made ??= makeHostKeys()
+  return made
+}
+
+async function makeHostKeys(): Promise<readonly HostKey[]> {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'porch-'))
+  return await openHostKeys(folder.path)
 }

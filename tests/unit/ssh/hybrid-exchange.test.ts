@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
+import { wholeEd25519 } from '../../../src/ssh/hostkeys.ts'
 import { type HybridProtocol, offerHybrid } from '../../../src/ssh/hybrid-exchange.ts'
 import { HYBRID } from '../../../src/ssh/mlkem.ts'
 
@@ -10,7 +11,7 @@ const protocolOf = (peer: object) => (peer as { _protocol: HybridProtocol })._pr
 
 /** A server and a client of ssh2, the hybrid offered by those named; the exchanges they came to, before and after a rekey. */
 async function exchanges(offering: { server: boolean; client: boolean }) {
-  const hostKeys = [ssh2.utils.generateKeyPairSync('ed25519').private]
+  const hostKeys = [wholeEd25519(() => ssh2.utils.generateKeyPairSync('ed25519')).private]
   const seen: string[] = []
   let rekey = () => {}
   const server = new ssh2.Server({ hostKeys }, (peer) => {
