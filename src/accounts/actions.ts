@@ -138,6 +138,15 @@ export function actionsOver({
     return changed
   }
 
+  const recordCodes = (actor: Actor, account: string, has: boolean): void =>
+    record(actor, {
+      event: 'account changed',
+      account,
+      what: 'one-time codes',
+      before: { codes: !has },
+      after: { codes: has },
+    })
+
   /** Somebody must be able to get in and change things. */
   async function keepOneAdmin(name: string): Promise<void> {
     for await (const other of accounts.list()) {
@@ -188,7 +197,7 @@ export function actionsOver({
       live.end(name)
       const kept = await homes.retire(name)
       await ledger.remove(name)
-      await codes.remove(name)
+      await lanes.run(`codes of ${name}`, () => codes.remove(name))
       record(actor, {
         event: 'account deleted',
         account: name,
@@ -301,15 +310,30 @@ export function actionsOver({
       return keyInfo(gone!)
     },
 
-    /** A one-time code is asked for at the next login. EEXIST when it is already. */
-    async addSecondStep(actor: Actor, name: string): Promise<Enrolment> {
+    /** What an app is to be given; nothing is stored. EEXIST when the account has codes already. */
+    async proposeSecondStep(actor: Actor, name: string): Promise<Enrolment> {
       await allow(actor)
       await find(name)
       if (await codes.has(name))
         throw new OpError('EEXIST', `"${name}" has codes already: take them away first with totp del ${name}`)
-      const made = await codes.enrol(name)
-      record(actor, { event: 'account changed', account: name, what: 'one-time codes added' })
-      return made
+      return codes.propose(name)
+    },
+
+    /** Whether an app shows the codes of what was proposed. */
+    async provesSecondStep(actor: Actor, name: string, proposed: Enrolment, code: string): Promise<boolean> {
+      await allow(actor)
+      return codes.proves(name, proposed, code)
+    },
+
+    /** A one-time code is asked for at the next login. Without `code` nobody has proved that an app knows the secret. */
+    async addSecondStep(actor: Actor, name: string, proposed: Enrolment, code?: string): Promise<void> {
+      await allow(actor)
+      // In turn with the end of the account, so that none of its name finds the secret.
+      await lanes.run(`codes of ${name}`, async () => {
+        await find(name)
+        await codes.enrol(name, proposed, code)
+      })
+      recordCodes(actor, name, true)
     },
 
     /** ENOENT when there is none. */
@@ -317,19 +341,13 @@ export function actionsOver({
       await allow(actor)
       await find(name)
       if (!(await codes.remove(name))) throw new OpError('ENOENT', `"${name}" has no one-time codes`)
-      record(actor, { event: 'account changed', account: name, what: 'one-time codes removed' })
+      recordCodes(actor, name, false)
     },
 
     async hasSecondStep(actor: Actor, name: string): Promise<boolean> {
       await allow(actor)
       await find(name)
       return codes.has(name)
-    },
-
-    /** Uses a code up, to see that the app has the right secret. */
-    async tryCode(actor: Actor, name: string, code: string): Promise<boolean> {
-      await allow(actor)
-      return codes.check(name, code)
     },
 
     /** Writes down what was done to the server itself. */

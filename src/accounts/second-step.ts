@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Secret, TOTP } from 'otpauth'
 import type { Clock } from '../base/clock.ts'
+import { OpError } from '../base/error.ts'
 import { Lanes } from '../base/lane.ts'
 import type { KeyValue } from '../store/key-value.ts'
 
@@ -17,8 +18,15 @@ export interface Enrolment {
 /** One-time codes (TOTP, RFC 6238) that an account shows after its password or key. */
 export interface SecondSteps {
   has(account: string): Promise<boolean>
-  /** From now on a code is asked for; what an earlier enrolment made is void. */
-  enrol(account: string): Promise<Enrolment>
+  /** A new secret and recovery codes, of which nothing is stored. */
+  propose(account: string): Enrolment
+  /** Whether this is the code that an app with the proposed secret shows now. */
+  proves(account: string, proposed: Enrolment, code: string): boolean
+  /**
+   * From now on a code is asked for. `code`: what the app showed, which is used up by that. EEXIST when the account has
+   * a secret already, EINVAL when the code is not the proposed secret's.
+   */
+  enrol(account: string, proposed: Enrolment, code?: string): Promise<void>
   /** Whether there was one. */
   remove(account: string): Promise<boolean>
   /** A code, or a recovery code; each is good once. */
@@ -71,26 +79,34 @@ export function secondStepsOver(store: KeyValue, clock: Clock): SecondSteps {
     const hash = hashOf(code)
     if (step.recovery.includes(hash))
       return { ...step, recovery: step.recovery.filter((other) => other !== hash) }
+    const used = stepOf(account, step.secret, code)
+    return used !== undefined && used > step.used ? { ...step, used } : undefined
+  }
+
+  /** The time step whose code this is, if it is one of about now. */
+  function stepOf(account: string, secret: string, code: string): number | undefined {
     const now = clock.now()
-    const delta = totp(account, step.secret).validate({ token: code, timestamp: now, window: SLACK })
-    if (delta === null) return undefined
-    const used = Math.floor(now / 1000 / PERIOD_SECONDS) + delta
-    return used > step.used ? { ...step, used } : undefined
+    const delta = totp(account, secret).validate({ token: tidy(code), timestamp: now, window: SLACK })
+    return delta === null ? undefined : Math.floor(now / 1000 / PERIOD_SECONDS) + delta
   }
 
   return {
     has: async (account) => (await stored(account)) !== undefined,
-    enrol: (account) =>
+    propose(account) {
+      const { base32 } = new Secret({ size: 20 })
+      const recovery = Array.from({ length: RECOVERY_CODES }, recoveryCode)
+      return { uri: shortUri(totp(account, base32)), secret: base32, recovery }
+    },
+    proves: (account, { secret }, code) => stepOf(account, secret, code) !== undefined,
+    enrol: (account, { secret, recovery }, code) =>
       lanes.run(account, async () => {
-        const secret = new Secret({ size: 20 })
-        const recovery = Array.from({ length: RECOVERY_CODES }, recoveryCode)
-        await store.set(PREFIX + account, {
-          secret: secret.base32,
-          used: 0,
-          recovery: recovery.map(hashOf),
-        } satisfies StoredStep)
-        const { base32 } = secret
-        return { uri: shortUri(totp(account, base32)), secret: base32, recovery }
+        if ((await stored(account)) !== undefined)
+          throw new OpError('EEXIST', `"${account}" has codes already: take them away first`)
+        const used = code === undefined ? 0 : stepOf(account, secret, code)
+        if (used === undefined)
+          throw new OpError('EINVAL', 'That is not the code that the app shows now: begin again')
+        const step: StoredStep = { secret, used, recovery: recovery.map(hashOf) }
+        await store.set(PREFIX + account, step)
       }),
     remove: (account) => lanes.run(account, () => store.delete(PREFIX + account)),
     check: (account, code) =>

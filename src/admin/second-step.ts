@@ -2,12 +2,16 @@ import { renderUnicodeCompact } from 'uqr'
 import type { Enrolment } from '../accounts/second-step.ts'
 import { pick } from './accounts-list.ts'
 import type { Desktop } from './menu.ts'
-import { page } from './page.ts'
+import { pageBefore } from './page.ts'
+import type { Screen } from './screen.ts'
+import { wrapped } from './table.ts'
 import { answer, exactly, type Word } from './word.ts'
 
 /** Black on white, whatever colours the terminal has: not every app reads it the other way round. */
 const PAPER = '\x1b[37;40m'
 const PLAIN = '\x1b[0m'
+/** Rows for the question under the QR code, and for what is wrong with its answer. */
+const LEAST_BELOW = 3
 
 /** Words about the one-time codes of accounts. */
 export const SECOND_STEP_WORDS: Readonly<Record<string, Word>> = {
@@ -16,7 +20,9 @@ export const SECOND_STEP_WORDS: Readonly<Record<string, Word>> = {
     summary: 'ask an account for a one-time code at each login; shows the QR code for its app',
     async run(call) {
       const [name] = exactly(call.names, 1, this.usage)
-      const made = await call.parts.actions.addSecondStep(call.actor, name!)
+      const { actions } = call.parts
+      const made = await actions.proposeSecondStep(call.actor, name!)
+      await actions.addSecondStep(call.actor, name!, made)
       answer(call, made, [...qrCode(made.uri), '', ...told(name!, made)])
     },
   },
@@ -52,25 +58,43 @@ export async function secondStep(desktop: Desktop): Promise<string | undefined> 
   }
   if (!(await screen.confirm(`Ask "${name}" for a code of an authenticator app at each login?`)))
     return undefined
-  const made = await parts.actions.addSecondStep(actor, name)
-  let proved = false
-  try {
-    screen.clear()
-    screen.print(...qrCode(made.uri).map((line) => `${PAPER}${line}${PLAIN}`))
-    const code = await screen.ask('Scan it, then type the code that the app shows', {
-      check: async (text) =>
-        text === '' || (await parts.actions.tryCode(actor, name, text))
-          ? undefined
-          : 'That is not the code: wait for the next one, or nothing to go back',
-    })
-    proved = code !== undefined && code !== ''
-  } finally {
-    // Whoever went away in the middle, or lost the connection, has no app that knows the secret.
-    if (!proved) await parts.actions.removeSecondStep(actor, name)
-  }
-  if (!proved) return undefined
-  await page(screen, () => told(name, made))
+  const made = await parts.actions.proposeSecondStep(actor, name)
+  if (!(await pageBefore(screen, () => recoveryPage(name, made, screen.columns)))) return undefined
+  screen.clear()
+  screen.print(...forApp(made, screen))
+  const code = await screen.ask('The code that the app shows', {
+    check: async (text) =>
+      text === '' || (await parts.actions.provesSecondStep(actor, name, made, text))
+        ? undefined
+        : 'That is not its code: wait for the next one, or nothing to go back',
+  })
+  if (code === undefined || code === '') return undefined
+  // Only now: whoever goes away before has no app that knows the secret.
+  await parts.actions.addSecondStep(actor, name, made, code)
   return `"${name}" is asked for a code at each login`
+}
+
+/** Shown first, so that nobody is left without them when the connection breaks after the proof. */
+function recoveryPage(name: string, { recovery }: Enrolment, columns: number): readonly string[] {
+  return [
+    ...wrapped(`Recovery codes of "${name}": each lets in once, without the app.`, columns),
+    '',
+    ...recovery.map((code) => `  ${code}`),
+    '',
+    ...wrapped('Write them down: they are not shown again. Next comes the app.', columns),
+    ...wrapped('Nothing is stored before its first code is typed.', columns),
+  ]
+}
+
+/** The QR code; where there is no room for it, the secret to be typed. */
+function forApp({ uri, secret }: Enrolment, { columns, rows }: Screen): readonly string[] {
+  const code = qrCode(uri)
+  if (code.length + LEAST_BELOW <= rows && code[0]!.length <= columns)
+    return code.map((line) => `${PAPER}${line}${PLAIN}`)
+  return [
+    'The screen is too small for a QR code: type this key into the app, as one by time',
+    `  ${(secret.match(/.{4}/g) ?? []).join(' ')}`,
+  ]
 }
 
 function qrCode(uri: string): readonly string[] {

@@ -127,6 +127,27 @@ test('menu: a connection that is cut in the middle of a question leaves nothing,
   assert.equal(await again.ended(), 0)
 })
 
+test('menu: kill -9 before an app has shown its first code leaves nobody asked for one', {
+  skip,
+}, async () => {
+  await using other = await startServer()
+  await using terminal = await openTerminal(ssh(other))
+  await answer(
+    terminal,
+    [AT_MENU, 'o', 'Enter'],
+    [/Whose one-time codes/, 'Enter'],
+    [/Ask "ada" for a code/, 'y'],
+    [/Recovery codes.*Enter goes on/s, 'Enter'],
+    [/The code that the app shows/, '=123'],
+  )
+  process.kill(other.pid, 'SIGKILL')
+  await terminal.ended()
+
+  const { status, stdout } = await other.console(['totp', 'show', 'ada', '--json'])
+  assert.equal(status, 0)
+  assert.deepEqual(JSON.parse(stdout), { name: 'ada', totp: false })
+})
+
 test('menu: SIGTERM with questions open ends them, and the server stops in time', { skip }, async () => {
   await using other = await startServer()
   await using list = await openTerminal(ssh(other))

@@ -1,6 +1,7 @@
 import { actionsOver } from '../../src/accounts/actions.ts'
 import { accountsOver, type Versions } from '../../src/accounts/kv-store.ts'
 import { newAccount } from '../../src/accounts/rules.ts'
+import { secondStepsOver } from '../../src/accounts/second-step.ts'
 import type { AuditEvent } from '../../src/base/audit.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
@@ -17,7 +18,8 @@ function versions(): Versions {
 
 /** The admin's actions over records in memory. Two admins and two users; what was audited, told to sessions, and set in the ledger. */
 export async function memoryOffice() {
-  const accounts = accountsOver(memoryKeyValue(), versions(), systemClock)
+  const store = memoryKeyValue()
+  const accounts = accountsOver(store, versions(), systemClock)
   for (const name of ['grace', 'heidi']) await accounts.create(newAccount(name, 'admin'))
   for (const name of ['ada', 'mallory']) await accounts.create(newAccount(name, 'user'))
   const audited: AuditEvent[] = []
@@ -25,6 +27,7 @@ export async function memoryOffice() {
   const changed: string[] = []
   const limits = new Map<string, unknown>()
   let asked = 0
+  const codes = secondStepsOver(store, systemClock)
   const usage = { limit: null, used: 0, reserved: 0, files: 0, fileLimit: null }
   const actions = actionsOver({
     accounts,
@@ -41,13 +44,8 @@ export async function memoryOffice() {
     live: { end: (name) => void ended.push(name), changed: ({ name }) => void changed.push(name) },
     audit: { record: (event) => void audited.push(event) },
     homes: { make: async () => {}, retire: async () => 'removed/x' },
-    codes: {
-      has: async () => false,
-      enrol: async () => ({ uri: '', secret: '', recovery: [] }),
-      remove: async () => true,
-      check: async () => true,
-    },
+    codes,
     clock: systemClock,
   })
-  return { accounts, actions, audited, ended, changed, limits }
+  return { accounts, actions, audited, ended, changed, limits, codes }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Actions, Actor } from '../../../src/accounts/actions.ts'
 import { PRESETS } from '../../../src/accounts/rules.ts'
+import type { Enrolment } from '../../../src/accounts/second-step.ts'
 import { isOpError } from '../../../src/base/error.ts'
 import { memoryOffice as office } from '../../support/memory-office.ts'
 
@@ -10,6 +11,7 @@ const HEIDI: Actor = { name: 'heidi', role: 'admin', from: '192.0.2.2' }
 const MALLORY: Actor = { name: 'mallory', role: 'user', from: '192.0.2.3' }
 const CONSOLE: Actor = { name: 'console', role: 'admin', from: 'console' }
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHlXeZUsbnJY4RS6sXBnLPjFYHvSpg8sNIrkwpAhGDo8 ada'
+const PROPOSED: Enrolment = { uri: '', secret: 'A'.repeat(32), recovery: ['aaaa-bbbb'] }
 
 /** One call of each action, by its name: a new one must be written here before the tests are green. */
 const CALLS: { readonly [Name in keyof Actions]: (actions: Actions, actor: Actor) => Promise<unknown> } = {
@@ -25,10 +27,11 @@ const CALLS: { readonly [Name in keyof Actions]: (actions: Actions, actor: Actor
   setQuota: (actions, actor) => actions.setQuota(actor, 'ada', { bytes: 1 }),
   addKey: (actions, actor) => actions.addKey(actor, 'ada', KEY),
   removeKey: (actions, actor) => actions.removeKey(actor, 'ada', 'x'),
-  addSecondStep: (actions, actor) => actions.addSecondStep(actor, 'ada'),
+  proposeSecondStep: (actions, actor) => actions.proposeSecondStep(actor, 'ada'),
+  provesSecondStep: (actions, actor) => actions.provesSecondStep(actor, 'ada', PROPOSED, '123456'),
+  addSecondStep: (actions, actor) => actions.addSecondStep(actor, 'ada', PROPOSED),
   removeSecondStep: (actions, actor) => actions.removeSecondStep(actor, 'ada'),
   hasSecondStep: (actions, actor) => actions.hasSecondStep(actor, 'ada'),
-  tryCode: (actions, actor) => actions.tryCode(actor, 'ada', '123456'),
   note: (actions, actor) => actions.note(actor, { event: 'server drained' }),
 }
 
@@ -166,4 +169,13 @@ test('actions: an audit line says who, from where, what, before and after, and h
       from: '192.0.2.1',
     },
   ])
+})
+
+test('actions: an account that is deleted while it gets its codes leaves none to the next of its name', async () => {
+  const { actions, codes } = await office()
+  const made = await actions.proposeSecondStep(GRACE, 'ada')
+
+  await Promise.allSettled([actions.remove(HEIDI, 'ada'), actions.addSecondStep(GRACE, 'ada', made)])
+
+  assert.equal(await codes.has('ada'), false)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { TOTP } from 'otpauth'
 import { newAccount } from '../../../src/accounts/rules.ts'
 import { menu } from '../../../src/admin/menu.ts'
 import { memoryOffice } from '../../support/memory-office.ts'
@@ -133,4 +134,40 @@ test('menu: what another admin changed meanwhile is not written over', async () 
 
   assert.equal(await status, 0)
   assert.equal((await made.accounts.get('ada'))?.quota.bytes, 5)
+})
+
+const codeOf = (secret: string): string => new TOTP({ secret }).generate()
+
+test('menu: one-time codes are stored with the first code that an app shows, and used up by it', async () => {
+  const made = await office(1)
+  // Too low for a QR code: the secret is there to be read.
+  const { session, press, sees } = person(80, 20, 'admin0')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  const answer = async (question: string, keys: string): Promise<string> => {
+    const seen = plain(await sees(question))
+    assert.equal(await made.codes.has('ada'), false, question)
+    press(keys)
+    return seen
+  }
+  await answer('Esc goes to Exit', 'o')
+  await answer('▸ One-time codes', '\r')
+  await answer('▸ ada', '\r')
+  await answer('Ask "ada" for a code', 'y')
+  const recovery = /^ {2}(\w{4}(-\w{4}){3})/m.exec(await answer('Enter goes on', '\r'))?.[1]
+  const shown = await answer('The code that the app shows', '000000\r')
+  const secret = /^ {2}([A-Z2-7]{4}( [A-Z2-7]{4}){7})/m.exec(shown)![1]!.replaceAll(' ', '')
+  await answer('That is not its code', '\x7f'.repeat(6))
+  const code = codeOf(secret)
+  press(`${code}\r`)
+  await sees('"ada" is asked for a code at each login')
+  press('e\r')
+
+  assert.equal(await status, 0)
+  assert.equal(await made.codes.check('ada', code), false)
+  assert.equal(await made.codes.check('ada', recovery!), true)
+  assert.deepEqual(
+    made.audited.map((line) => ('after' in line ? [line.event, line.before, line.after] : line)),
+    [['account changed', { codes: false }, { codes: true }]],
+  )
+  assert.ok(!JSON.stringify(made.audited).includes(secret))
 })
