@@ -6,7 +6,7 @@ import { answer, exactly, listOf, type Word } from './word.ts'
 /** Words about the public keys of an account. */
 export const KEY_WORDS: Readonly<Record<string, Word>> = {
   'key add': {
-    usage: 'key add NAME [--key-line KEY] (or the key on standard input)',
+    usage: 'key add NAME [--key FILE] (or the key on standard input)',
     summary: 'let a public key log in',
     options: { 'key-line': { type: 'string', multiple: true } },
     async run(call) {

@@ -10,7 +10,7 @@ import { answer, exactly, firstLine, listOf, type Word } from './word.ts'
 /** Words about accounts. */
 export const USER_WORDS: Readonly<Record<string, Word>> = {
   'user add': {
-    usage: `user add NAME [--quota 10GiB|none] [--files N|none] [--password-stdin] [--key-line KEY] ${CHANGE_USAGE}`,
+    usage: `user add NAME [--quota 10GiB|none] [--files N|none] [--password-stdin] [--key FILE] ${CHANGE_USAGE}`,
     summary: 'register an account',
     options: {
       ...CHANGE_OPTIONS,

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Actor } from '../accounts/actions.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
-import { nearest } from '../base/units.ts'
+import { helpAsked, helpOn, unknownWord } from './help.ts'
 import { KEY_WORDS } from './key-words.ts'
 import { QUOTA_WORDS } from './quota-words.ts'
 import { SECOND_STEP_WORDS } from './second-step.ts'
@@ -20,8 +20,15 @@ export async function runWords(
   io: WordsIO,
 ): Promise<number> {
   try {
+    const topic = helpAsked(words)
+    const help = topic === undefined ? undefined : helpOn(topic, WORDS)
+    if (help !== undefined) {
+      io.print(help)
+      return 0
+    }
     const found = find(words)
-    if (found === undefined) return help(words, io)
+    if (found === undefined)
+      throw new OpError('EUSAGE', unknownWord(topic === undefined ? words : topic.split(' '), WORDS))
     const { word, rest } = found
     const { values, positionals } = parse(word, rest)
     await word.run({ actor, parts, io, names: positionals, values, json: values.json === true })
@@ -54,19 +61,6 @@ function find(words: readonly string[]): { word: Word; rest: readonly string[] }
   return undefined
 }
 
-function help(words: readonly string[], io: WordsIO): number {
-  const asked = words.length === 0 || words[0] === 'help' || words.includes('--help')
-  const say = asked ? io.print : io.complain
-  if (!asked) {
-    const typed = words.slice(0, 2).join(' ')
-    const near = nearest(typed, Object.keys(WORDS))
-    say(`Unknown command "${escapeText(typed)}"${near ? `, did you mean "${near}"?` : ''}`)
-  }
-  const rows = Object.values(WORDS).map(({ usage, summary }) => `  ${usage}\n      ${summary}`)
-  say(['Commands:', ...rows].join('\n'))
-  return asked ? 0 : 2
-}
-
 function parse(word: Word, rest: readonly string[]): { values: Values; positionals: readonly string[] } {
   try {
     return parseArgs({
@@ -80,6 +74,12 @@ function parse(word: Word, rest: readonly string[]): { values: Values; positiona
       throw new OpError(
         'EUSAGE',
         'A password is never taken from the command line, where others see it: use --password-stdin, and write it to standard input',
+      )
+    if (rest.some((text) => /^--key(=|$)/.test(text)) && word.options?.['key-line'] !== undefined)
+      throw new OpError(
+        'EUSAGE',
+        'A file of yours is read by npx miniftpd alone: over ssh give the key itself, by --key-line or, to key add, on standard input',
+        { cause },
       )
     const why = cause instanceof Error ? cause.message.split('. ')[0]! : 'The words are off'
     throw new OpError('EUSAGE', `${escapeText(why)}. Usage: ${word.usage}`, { cause })

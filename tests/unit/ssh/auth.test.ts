@@ -11,6 +11,7 @@ const origin = { address: '127.0.0.1', port: 1, client: 'test' }
 const ecdsa = ssh2.utils.parseKey(ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private)
 if (ecdsa instanceof Error) throw ecdsa
 const key = { algo: ecdsa.type, data: ecdsa.getPublicSSH() }
+const publicLine = `${key.algo} ${key.data.toString('base64')}`
 const blob = Buffer.from('what is signed')
 const signature = ecdsa.sign(blob) as Buffer
 
@@ -57,14 +58,17 @@ for (const [what, fields, answers] of [
   ['an answer of 4,097 bytes', { method: 'keyboard-interactive' }, ['x'.repeat(4097)]],
   ['no key', { method: 'publickey' }],
   ['a key without bytes', { method: 'publickey', key: { algo: key.algo } }],
-  ['a key whose bytes are text', { method: 'publickey', key: { ...key, data: ecdsa.getPublicPEM() } }],
+  ['a key whose bytes are text', { method: 'publickey', key: { ...key, data: publicLine } }],
   ['a key whose bytes are none', { method: 'publickey', key: { ...key, data: Buffer.from('rubbish') } }],
   ['a key of another algorithm', { method: 'publickey', key: { ...key, algo: 'ssh-ed25519' } }],
   [
     'a true signature of another algorithm',
     { method: 'publickey', key: { ...key, algo: 'ssh-ed25519' }, signature, blob },
   ],
-  ['a hash that the key has none of', { method: 'publickey', key, hashAlgo: 'sha1', signature, blob }],
+  [
+    'a true signature by SHA-1',
+    { method: 'publickey', key, hashAlgo: 'sha1', signature: ecdsa.sign(blob, 'sha1') as Buffer, blob },
+  ],
   ['a signature that is text', { method: 'publickey', key, signature: signature.toString('latin1'), blob }],
   ['a signature over what is text', { method: 'publickey', key, signature, blob: blob.toString() }],
   ['a signature over something else', { method: 'publickey', key, signature, blob: Buffer.from('else') }],

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runWords, WORDS } from '../../../src/admin/words.ts'
+import { memoryOffice } from '../../support/memory-office.ts'
+
+const GRACE = { name: 'grace', role: 'admin', from: 'console' } as const
+
+async function said(line: string) {
+  const { actions } = await memoryOffice()
+  const printed: string[] = []
+  const complained: string[] = []
+  const status = await runWords(
+    line.split(' ').filter((word) => word !== ''),
+    GRACE,
+    { actions, now: () => 0 },
+    {
+      print: (text) => void printed.push(text),
+      complain: (text) => void complained.push(text),
+      input: async () => '',
+      confirm: async () => undefined,
+    },
+  )
+  return { status, printed: printed.join('\n'), complained: complained.join('\n') }
+}
+
+test('words: an unknown one is answered with the nearest and a help that fits in sight', async () => {
+  const { status, printed, complained } = await said('usr list --json')
+
+  assert.deepEqual([status, printed], [2, ''])
+  assert.match(
+    complained,
+    /^Unknown command "usr list", did you mean "user list"\?\nCommands: user add list /,
+  )
+  assert.ok(complained.split('\n').length === 3 && complained.length < 500, complained)
+  const words = complained.split(/\W+/)
+  for (const name of Object.keys(WORDS))
+    for (const word of name.split(' ')) assert.ok(words.includes(word), word)
+})
+
+for (const [line, least, most] of [
+  ['', Object.keys(WORDS).length, Object.keys(WORDS).length],
+  ['help', Object.keys(WORDS).length, Object.keys(WORDS).length],
+  ['--help', Object.keys(WORDS).length, Object.keys(WORDS).length],
+  ['help quota', 2, 2],
+  ['quota --help', 2, 2],
+  ['help user add', 1, 1],
+  ['user add ada --help', 1, 1],
+  ['user del -h', 1, 1],
+] as const) {
+  test(`words: "${line}" tells how ${least} of them go`, async () => {
+    const { status, printed } = await said(line)
+
+    const rows = printed.split('\n').filter((row) => /^ {2}\S/.test(row)).length
+    assert.equal(status, 0)
+    assert.ok(rows >= least && rows <= most, printed)
+  })
+}
+
+test('words: help on what there is not is answered as an unknown word is', async () => {
+  const { status, complained } = await said('help user ad')
+
+  assert.equal(status, 2)
+  assert.match(complained, /^Unknown command "user ad", did you mean "user add"\?\n/)
+})
+
+test('words: a file as a key, over ssh, is told how else', async () => {
+  const { status, complained } = await said('key add ada --key id.pub')
+
+  assert.equal(status, 2)
+  assert.match(complained, /over ssh give the key itself/)
+})
