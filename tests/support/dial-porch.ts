@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import ssh2 from 'ssh2'
 import { type Dialed, dial } from '../../src/ssh/dial.ts'
 import { logIn } from '../../src/ssh/log-in.ts'
-import { ADA } from './start-porch.ts'
+import { ADA, wantedPath } from './start-porch.ts'
 
 /** A connection of our client to a porch of `startPorch`, logged in as ada. */
-export async function dialPorch(port: number, dataPath: 'fast' | 'plain' = 'fast'): Promise<Dialed> {
+export async function dialPorch(port: number, dataPath = wantedPath()): Promise<Dialed> {
   const peer = new ssh2.Client()
   peer.on('error', () => {})
   return dial(

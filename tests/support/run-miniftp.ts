@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Done, type RunOptions, run } from './run-client.ts'
+import { wantedPath } from './start-porch.ts'
 import { PROJECT, type TestServer } from './start-server.ts'
 
 export const MINIFTP = join(PROJECT, 'bin/miniftp.mjs')
@@ -19,6 +20,8 @@ export function miniftp(
     '--no-warnings',
     MINIFTP,
     ...words.slice(0, 1),
+    '--data-path',
+    wantedPath(),
     '-F',
     server.sshConfig,
     ...way,

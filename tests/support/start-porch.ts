@@ -45,6 +45,7 @@ export async function startPorch(
     clock: systemClock,
     authenticator,
     handlerFor: () => handler,
+    dataPath: wantedPath(),
     ...paths,
   })
   return { port: porch.address.port, [Symbol.asyncDispose]: () => porch.drain(0) }
@@ -61,4 +62,9 @@ export function hostKeys(): Promise<readonly HostKey[]> {
 async function makeHostKeys(): Promise<readonly HostKey[]> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'porch-'))
   return await openHostKeys(folder.path)
+}
+
+/** As for the real program, so that every test can be run over either path. */
+export function wantedPath(): 'fast' | 'plain' {
+  return process.env.MINIFTP_DATA_PATH === 'plain' ? 'plain' : 'fast'
 }
