@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -44,11 +44,27 @@ async function interrupted(name: string): Promise<void> {
   heard.set(name, count())
 }
 
-/** A way to the server that breaks after so many bytes, and is no use to a client that tries again. */
-async function brokenWay(bytes: number): Promise<CuttingProxy> {
+/**
+ * A way to the server that breaks after so many bytes, once the server has `begun` to write: a slow one might not have
+ * read any of them. It is no use to a client that tries again.
+ */
+async function brokenWay(bytes: number, begun: () => boolean): Promise<CuttingProxy> {
   const way = await startCuttingProxy(server.port)
-  way.cutAfter([bytes, ...Array.from({ length: 20 }, () => 1)])
+  way.cutAfter([bytes, ...Array.from({ length: 20 }, () => 1)], async () => {
+    while (!begun()) await delay(5)
+  })
   return way
+}
+
+/** Names on the shelf, where overwrites are staged. */
+function shelf(): readonly string[] {
+  const folder = join(server.var, 'staging/ada')
+  return existsSync(folder) ? readdirSync(folder).map((id) => join(folder, id)) : []
+}
+
+/** Whether there is one with bytes that `before` has not. */
+function isStaged(before: readonly string[]): boolean {
+  return shelf().some((path) => !before.includes(path) && statSync(path, { throwIfNoEntry: false })?.size)
 }
 
 /** Where the way breaks: the same places in each run. */
@@ -66,7 +82,7 @@ for (const name of ['OpenSSH sftp', 'lftp', 'psftp', 'fastPut', 'exec']) {
     if (client.skip) return t.skip(client.skip)
     const target = `cut-${name.replace(' ', '-')}.bin`
     for (const at of offsets(name.length * 7919)) {
-      await using proxy = await brokenWay(at)
+      await using proxy = await brokenWay(at, () => existsSync(join(server.home('ada'), target)))
       const cut = await client.put(source, target, proxy.port)
       assert.notEqual(cut.status, 0, `cut at ${at}, and it did not notice`)
       // Its holes are cut off once the server has noticed; the others send in order.
@@ -91,7 +107,8 @@ for (const name of ['OpenSSH sftp', 'lftp', 'psftp', 'exec']) {
     if (client.skip) return t.skip(client.skip)
     const old = noise(700_001, 3)
     writeFileSync(join(server.home('ada'), 'over.bin'), old)
-    await using proxy = await brokenWay(900_000)
+    const before = shelf()
+    await using proxy = await brokenWay(900_000, () => isStaged(before))
     assert.notEqual((await client.put(source, 'over.bin', proxy.port)).status, 0)
     assert.ok(stored('over.bin').equals(old))
     await interrupted('over.bin')

@@ -6,8 +6,11 @@ export interface CuttingProxy extends AsyncDisposable {
   /** Connections that were cut so far, and when the last was (ms since 1970). */
   readonly cuts: number
   readonly lastCut: number
-  /** Cuts each of the next connections after so many bytes, both ways counted. */
-  cutAfter(bytes: readonly number[]): void
+  /**
+   * Cuts each of the next connections after so many bytes, both ways counted. `once`: passes nothing more from there on,
+   * and cuts when it resolves. What a peer has not read by the time of a cut is lost to it.
+   */
+  cutAfter(bytes: readonly number[], once?: () => Promise<void>): void
   /** Cuts what is open now. */
   cut(): void
   /** Where connections go from now on: a server that came back may have another port. */
@@ -19,6 +22,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
   const open = new Set<readonly [Socket, Socket]>()
   let aim = target
   let budgets: number[] = []
+  let ready: (() => Promise<void>) | undefined
   let cuts = 0
   let lastCut = 0
   const end = (pair: readonly [Socket, Socket]): void => {
@@ -38,6 +42,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       from.on('error', () => end(pair))
       from.on('close', () => end(pair))
       from.on('data', (bytes: Buffer) => {
+        if (left <= 0) return
         const passed = bytes.subarray(0, left)
         left -= bytes.length
         if (!to.write(passed)) {
@@ -45,9 +50,13 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
           to.once('drain', () => from.resume())
         }
         if (left > 0) return
-        cuts++
-        lastCut = Date.now()
-        end(pair)
+        const cut = (): void => {
+          cuts++
+          lastCut = Date.now()
+          end(pair)
+        }
+        if (ready === undefined) cut()
+        else void ready().then(cut)
       })
     }
   })
@@ -61,8 +70,9 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     get lastCut() {
       return lastCut
     },
-    cutAfter(bytes) {
+    cutAfter(bytes, once) {
       budgets = [...bytes]
+      ready = once
     },
     cut() {
       for (const pair of [...open]) {
