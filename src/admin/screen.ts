@@ -42,7 +42,8 @@ const MOST_UNDRAWN = 4 * 1024
 const MOST_RECENT = 50
 
 const HOME = '\x1b[H'
-const CLEAR = '\x1b[2J\x1b[H'
+/** Not ESC [2J: what clears a screen in a log of a terminal is then known to come from a name. */
+const CLEAR = '\x1b[H\x1b[J'
 const LINE_END = '\x1b[K'
 const BELOW = '\x1b[J'
 const SHOW_CURSOR = '\x1b[?25h'
