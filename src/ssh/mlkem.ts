@@ -43,19 +43,23 @@ export function hybridWorks(): boolean {
   }
 }
 
-/** The client's half of the exchange. */
-export function startHybrid(): HybridClient {
-  const kem = generateKeyPairSync('ml-kem-768')
-  const curve = generateKeyPairSync('x25519')
-  const init = Buffer.concat([rawKey(kem.publicKey, KEM_KEY), rawKey(curve.publicKey, CURVE_KEY)])
+/** The client's half of the exchange, with keys that are new unless they are known beforehand. */
+export function startHybrid(
+  kem = generateKeyPairSync('ml-kem-768').privateKey,
+  curve = generateKeyPairSync('x25519').privateKey,
+): HybridClient {
+  const init = Buffer.concat([
+    rawKey(createPublicKey(kem), KEM_KEY),
+    rawKey(createPublicKey(curve), CURVE_KEY),
+  ])
   return {
     init,
     secret: (reply) =>
       reply.length === KEM_TEXT + CURVE_KEY
         ? attempt(() =>
             combine(
-              decapsulate(kem.privateKey, Buffer.from(reply.subarray(0, KEM_TEXT))),
-              agree(curve.privateKey, reply.subarray(KEM_TEXT)),
+              decapsulate(kem, Buffer.from(reply.subarray(0, KEM_TEXT))),
+              agree(curve, reply.subarray(KEM_TEXT)),
             ),
           )
         : undefined,

@@ -12,7 +12,10 @@ export async function dialPorch(port: number, dataPath = wantedPath()): Promise<
     peer,
     (config) => {
       peer.connect(config)
-      return once(peer, 'ready')
+      const ended = once(peer, 'close').then(() => {
+        throw new Error('The connection ended before the login')
+      })
+      return Promise.race([once(peer, 'ready'), ended])
     },
     {
       host: '127.0.0.1',
