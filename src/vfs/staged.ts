@@ -3,30 +3,23 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
+import { goneOn } from './gone-on.ts'
 import { handleOver, honest } from './handle-over.ts'
 import type { Inodes } from './inodes.ts'
-import { type Loan, lend, NO_LOAN } from './loan.ts'
+import { OpenHere } from './open-here.ts'
 import type { OpenUploads } from './open-uploads.ts'
-import { type Overwrite, overwrite } from './overwrite.ts'
+import type { Overwrite } from './overwrite.ts'
 import { keyOf, type Partials } from './partials.ts'
 import type { Refusals } from './refusals.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
+import { type Own, staging } from './staging.ts'
 import { substitute } from './substitute.ts'
-import { type Undecided, undecided } from './undecided.ts'
-import type { Inode, Sender, ShelvedFile, UploadStore } from './uploads.ts'
-import type {
-  DirectoryHandle,
-  FileHandle,
-  NewAttrs,
-  OpenFlags,
-  Stat,
-  VirtualFileSystem,
-  VirtualPath,
-} from './vfs.ts'
-import { watched } from './watched.ts'
+import { undecided } from './undecided.ts'
+import { unfinished } from './unfinished.ts'
+import type { Sender, UploadStore } from './uploads.ts'
+import type { FileHandle, NewAttrs, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
 import type { Writers } from './writers.ts'
-import { Written } from './written.ts'
 
 export type Durable = 'overwrite' | 'always' | 'never'
 
@@ -53,28 +46,22 @@ export interface StageParts {
 export type StagedFileSystem = VirtualFileSystem &
   Required<Pick<VirtualFileSystem, 'restore' | 'resume' | 'shelved'>>
 
-/** How long a failed upload may be removed by its name, the old file left alone: rclone does so. In ms. */
-const FAILED_MS = 60_000
-
-/** What this session has under way for a name. */
-type Own =
-  | { readonly kind: 'overwrite'; readonly file: Overwrite }
-  | { readonly kind: 'undecided'; readonly file: Undecided }
-
 /**
  * A tree in which an overwrite is written out of sight and put in the place of the old file at CLOSE, in one step.
  * Whatever fails on the way, the old content stays whole and readable. New files are marked until their CLOSE.
  *
- * Long because it is the one table of what a request means while uploads are under way; how they go is in
- * `watched`, `overwrite` and `undecided`.
+ * The one table of what a request means while uploads are under way; how they go is in `unfinished`, `staging`,
+ * `undecided` and `goneOn`.
  */
 export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSystem {
-  const { account, shelf, shelved, partials, writers, store, openUploads, book, inodes, refusals, sender } =
-    parts
-  const session = {}
-  const mine = new Map<VirtualPath, Own>()
-  /** How often this session has a complete file open, by inode. */
-  const here = new Map<string, number>()
+  const { account, shelf, shelved, partials, writers, store, book, inodes, sender } = parts
+  const files = unfinished({
+    ...parts,
+    session: {},
+    durable: parts.durable === 'always',
+    syncFolder: shelf.syncFolder,
+  })
+  const here = new OpenHere()
 
   const stat = (path: VirtualPath, follow = true): Stat | undefined => {
     try {
@@ -85,21 +72,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       throw error
     }
   }
-  /** What other sessions see of an unfinished file is what a resume would find. */
-  const marked = (found: Stat): Stat => {
-    if (found.kind !== 'file' || !partials.has(found)) return found
-    const writing = writers.find(found)
-    const size = writing === undefined || writing.session === session ? found.size : writing.written.cut
-    return { ...found, size, partial: true }
-  }
-  const own = (path: VirtualPath): Own | undefined =>
-    mine.size === 0 ? undefined : mine.get(now(vfs.realpath(path)))
-  /** Commits first: a rename or remove means the file as this session sees it. */
-  const settled = <T>(path: VirtualPath, act: () => Awaitable<T>): Awaitable<T> => {
-    const found = own(path)
-    if (found === undefined) return act()
-    return then(found.kind === 'overwrite' ? found.file.commit() : found.file.decide(), act)
-  }
+  const overwrites = staging(vfs, parts, stat)
+  const { own, settled } = overwrites
 
   function open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
     const under = own(path)
@@ -107,24 +81,24 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       return then(under.file.decide(), () => open(path, flags, attrs))
     const writes = flags.write === true || flags.append === true
     if (under?.kind === 'overwrite') return openOwn(under.file, flags)
-    if (!writes) return then(vfs.open(path, flags, attrs), counted)
+    if (!writes) return then(vfs.open(path, flags, attrs), (file) => here.counted(file))
     const found = stat(path)
-    if (found === undefined) return then(vfs.open(path, flags, attrs), (file) => fresh(file, path))
+    if (found === undefined) return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
     if (found.kind !== 'file' || flags.exclusive) return vfs.open(path, flags, attrs)
     if (partials.has(found)) return openPartial(path, found, flags, attrs)
     const stages = found.size > 0 && found.nlink === 1 && parts.overwrite() === 'staged'
     if (flags.truncate) {
-      if (stages) return stage(now(vfs.realpath(path)), found, flags)
+      if (stages) return overwrites.open(now(vfs.realpath(path)), found, flags)
       const empty = found.size === 0 && found.nlink === 1
       return then(vfs.open(path, flags, attrs), (file) =>
-        empty ? fresh(file, path) : counted(honest(file, path)),
+        empty ? files.begun(file, path) : here.counted(honest(file, path)),
       )
     }
     const target = now(vfs.realpath(path))
     if (flags.append && found.size > 0) refuseMix(target)
     return then(vfs.open(path, flags, attrs), (file) =>
       flags.append || found.size === 0
-        ? counted(honest(file, path))
+        ? here.counted(honest(file, path))
         : openUntruncated(file, target, found, stages && !flags.read),
     )
   }
@@ -138,26 +112,6 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return flags.truncate ? then(file.truncate(0), () => again) : again
   }
 
-  function fresh(file: FileHandle, path: VirtualPath): FileHandle {
-    const found = file.stat()
-    return tracked(file, path, now(found))
-  }
-
-  /** A file that is not whole before its CLOSE. */
-  function tracked(file: FileHandle, path: VirtualPath, found: Stat): FileHandle {
-    const durable = parts.durable === 'always'
-    const syncFolder = shelf.syncFolder
-    return watched(file, path, found, {
-      account,
-      partials,
-      writers,
-      openUploads,
-      session,
-      durable,
-      syncFolder,
-    })
-  }
-
   /** A TRUNC is in place, but beside another session that writes it; without one, this session goes on with it. */
   function openPartial(
     path: VirtualPath,
@@ -165,60 +119,26 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     flags: OpenFlags,
     attrs?: NewAttrs,
   ): Awaitable<FileHandle> {
-    const asked = takeOver(found, flags.truncate !== true)
+    const asked = files.takeOver(found, flags.truncate !== true)
     return then(asked, (isOpen) => {
-      if (isOpen && flags.truncate) return stage(now(vfs.realpath(path)), { ...found, size: 0 }, flags)
-      return then(vfs.open(path, flags, attrs), (file) => fresh(file, path))
-    })
-  }
-
-  /** Whether another session has it open; which is ended, if `end`. */
-  function takeOver(inode: Inode, end: boolean): Awaitable<boolean> {
-    const writing = writers.find(inode)
-    if (writing !== undefined) {
-      if (writing.session === session) return false
-      return end ? writers.takeOver(inode) : true
-    }
-    if (parts.siblings.count === 0) return false
-    const { dev, ino } = inode
-    return parts.siblings.ask('upload', { account, dev, ino, end }).then((answers) => answers.includes(true))
-  }
-
-  /** A complete file, open more than once in a session, is shared as in POSIX: it is not staged then. */
-  function counted(file: FileHandle): FileHandle {
-    const key = keyOf(now(file.stat()))
-    here.set(key, (here.get(key) ?? 0) + 1)
-    let counts = true
-    const gone = (): void => {
-      if (!counts) return
-      counts = false
-      const left = here.get(key)! - 1
-      if (left === 0) here.delete(key)
-      else here.set(key, left)
-    }
-    return handleOver(() => file, {
-      close() {
-        gone()
-        return file.close()
-      },
-      abandon() {
-        gone()
-        return file.abandon()
-      },
+      if (isOpen && flags.truncate)
+        return overwrites.open(now(vfs.realpath(path)), { ...found, size: 0 }, flags)
+      return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
     })
   }
 
   function openUntruncated(file: FileHandle, path: VirtualPath, old: Stat, stages: boolean): FileHandle {
-    const handle = undecided(counted(honest(file, path)), {
+    const handle = undecided(here.counted(honest(file, path)), {
       oldSize: old.size,
       refuse(offset) {
         if (offset === old.size) refuseMix(path)
       },
       stage() {
-        if (!stages || here.get(keyOf(old)) !== 1 || mine.has(path)) return undefined
+        if (!stages || here.count(old) !== 1 || own(path) !== undefined) return undefined
         const current = stat(path, false)
         if (current === undefined || keyOf(current) !== keyOf(old) || current.size === 0) return undefined
-        return begin(path, current, {}, { kind: 'undecided', file: handle })
+        const as: Own = { kind: 'undecided', file: handle }
+        return overwrites.begin(path, current, {}, as)
       },
     })
     return handle
@@ -234,121 +154,15 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     )
   }
 
-  /** Looks whether the old file may be written at all, as the open in its place would. */
-  function stage(path: VirtualPath, old: Stat, flags: OpenFlags): Awaitable<FileHandle> {
-    if ((old.mode & 0o222) === 0)
-      throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
-    return then(vfs.open(path, { write: true }), (probe) =>
-      then(probe.close(), () => begin(path, old, flags)),
-    )
-  }
-
-  /** Refuses what was refused a moment ago; a part of the name would be given up for it. */
-  function begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite> {
-    if (!refusals.has(path)) return beginNow(path, old, flags, as)
-    return then(book.exactFree(), (free) => {
-      refusals.check(path, free + (shelved.part(path)?.size ?? 0))
-      return beginNow(path, old, flags, as)
-    })
-  }
-
-  function beginNow(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Overwrite {
-    // A new attempt: what failed before is no longer what a REMOVE means.
-    store.takeFailed(account, path, sender, parts.now())
-    const loan = old.size === 0 || shelved.isOpenElsewhere(path) ? NO_LOAN : loanOf(path, old)
-    try {
-      const id = shelf.newId(path)
-      shelved.begin(id, path)
-      const file = shelf.make(id, old.mode, path)
-      return staging({ id, file, path, loan, appends: flags.append === true, size: 0, reserved: 0 }, as)
-    } catch (error) {
-      loan.end()
-      throw error
-    }
-  }
-
-  function loanOf(path: VirtualPath, old: Stat): Loan {
-    if ((old.mode & 0o444) === 0) return NO_LOAN
-    const held = now(vfs.open(path, { read: true }))
-    return lend(held, now(held.stat()), inodes, book)
-  }
-
-  function staging(
-    { size, ...of }: Omit<Parameters<typeof overwrite>[0], 'written' | 'slot'> & { readonly size: number },
-    as?: Own,
-  ): Overwrite {
-    const { path, file } = of
-    const slot = openUploads.enter(account, file.stat(), 'staged')
-    const made = overwrite(
-      { ...of, slot, written: new Written(size, slot) },
-      {
-        book,
-        refusals,
-        shelf,
-        shelved,
-        durable: parts.durable !== 'never',
-        place: (id, size, reserved) =>
-          substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, stat }),
-        reopen: (at) => vfs.open(at, { read: true, write: true }),
-        over: () => mine.delete(path),
-        failed: () => store.addFailed(account, path, sender, parts.now() + FAILED_MS),
-      },
-    )
-    mine.set(path, as ?? { kind: 'overwrite', file: made })
-    return made
-  }
-
-  /** What an upload left is gone on with, in this session. */
-  function resume(path: VirtualPath, size: number): Awaitable<FileHandle> {
-    const under = own(path)
-    if (under !== undefined) throw new OpError('EBUSY', `"${shown(path)}" is being written already`, { path })
-    const target = now(vfs.realpath(path))
-    const part = shelved.part(target)
-    if (part?.size === size) return resumePart(part)
-    const found = stat(path)
-    const there = found?.kind === 'file' ? marked(found).size : 0
-    if (found?.kind !== 'file' || there !== size) {
-      const replacement = part === undefined ? '' : ` and ${part.size} of its interrupted replacement`
-      throw new OpError(
-        'EINVAL',
-        `"${shown(path)}" has ${there} bytes here${replacement}, not ${size}: go on from there, or replace it by put -f`,
-        { path },
-      )
-    }
-    const opened = (): Awaitable<FileHandle> => vfs.open(path, { read: true, write: true })
-    if (partials.has(found))
-      return then(takeOver(found, true), () => then(opened(), (file) => fresh(file, path)))
-    return then(opened(), (file) => onceWritten(file, () => fresh(file, path)))
-  }
-
-  function resumePart(part: ShelvedFile): FileHandle {
-    const file = shelf.open(part.id, part.path)
-    shelved.resumePart(part)
-    return staging({
-      id: part.id,
-      file,
-      path: part.path,
-      // Its bytes are reserved whole.
-      loan: NO_LOAN,
-      appends: false,
-      size: part.size,
-      reserved: part.size,
-    })
-  }
-
-  async function ended(): Promise<void> {
-    for (const { file } of [...mine.values()]) await file.abandon()
-    await vfs[Symbol.asyncDispose]()
-  }
-
   return {
     can: vfs.can,
     open,
-    resume,
-    openDirectory: (path) => then(vfs.openDirectory(path), (folder) => withMarks(folder, marked)),
+    resume: (path, size) =>
+      goneOn(vfs, { shelved, staging: overwrites, unfinished: files, stat }, path, size),
+    openDirectory: (path) => then(vfs.openDirectory(path), (folder) => files.withMarks(folder)),
     stat: (path, options) => {
       const under = own(path)
-      return under === undefined ? then(vfs.stat(path, options), marked) : under.file.stat()
+      return under === undefined ? then(vfs.stat(path, options), files.marked) : under.file.stat()
     },
     setstat(path, attrs, options) {
       const under = own(path)
@@ -387,7 +201,10 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
         }
       })
     },
-    [Symbol.asyncDispose]: ended,
+    async [Symbol.asyncDispose]() {
+      await overwrites.abandon()
+      await vfs[Symbol.asyncDispose]()
+    },
   }
 
   function rename(
@@ -423,19 +240,6 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   }
 }
 
-/** `file` until it is written, and then what `begin` makes of it: looking alone changes nothing. */
-function onceWritten(file: FileHandle, begin: () => FileHandle): FileHandle {
-  let current = file
-  const begun = (): FileHandle => {
-    if (current === file) current = begin()
-    return current
-  }
-  return handleOver(() => current, {
-    write: (data, offset) => begun().write(data, offset),
-    truncate: (size) => begun().truncate(size),
-  })
-}
-
 /** `act`; but where it fails so that `mends` can do something about it, `again`. */
 function unless(
   act: () => Awaitable<void>,
@@ -451,13 +255,5 @@ function unless(
     return isPromise(done) ? done.catch(failed) : done
   } catch (error) {
     return failed(error)
-  }
-}
-
-function withMarks(folder: DirectoryHandle, marked: (found: Stat) => Stat): DirectoryHandle {
-  return {
-    read: (most) =>
-      then(folder.read(most), (entries) => entries.map((entry) => ({ ...entry, stat: marked(entry.stat) }))),
-    close: () => folder.close(),
   }
 }

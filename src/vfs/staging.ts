@@ -1,0 +1,124 @@
+import { type Awaitable, now, then } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
+import { type Loan, lend, NO_LOAN } from './loan.ts'
+import { type Overwrite, overwrite } from './overwrite.ts'
+import type { StageParts } from './staged.ts'
+import { type SubstituteParts, substitute } from './substitute.ts'
+import type { Undecided } from './undecided.ts'
+import type { ShelvedFile } from './uploads.ts'
+import type { FileHandle, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
+import { Written } from './written.ts'
+
+/** How long a failed upload may be removed by its name, the old file left alone: rclone does so. In ms. */
+const FAILED_MS = 60_000
+
+/** What a session has under way for a name. */
+export type Own =
+  | { readonly kind: 'overwrite'; readonly file: Overwrite }
+  | { readonly kind: 'undecided'; readonly file: Undecided }
+
+/** The overwrites that one session has under way. */
+export interface Staging {
+  /** Of the name `path`, links followed. */
+  own(path: VirtualPath): Own | undefined
+  /** Does `act` with the name as this session sees it: what is under way for it is committed first. */
+  settled<T>(path: VirtualPath, act: () => Awaitable<T>): Awaitable<T>
+  /** Of the file `old` at the real name `path`. EACCES, as an open in its place would be. */
+  open(path: VirtualPath, old: Stat, flags: OpenFlags): Awaitable<FileHandle>
+  /** The same without looking whether the old file may be written; `as`: what the session then has under way. EDQUOT. */
+  begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite>
+  /** A part is gone on with. */
+  resume(part: ShelvedFile): Overwrite
+  /** The session ends: what is under way becomes parts. */
+  abandon(): Promise<void>
+}
+
+export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: SubstituteParts['stat']): Staging {
+  const { account, shelf, shelved, partials, store, openUploads, book, inodes, refusals, sender } = parts
+  const mine = new Map<VirtualPath, Own>()
+
+  const own = (path: VirtualPath): Own | undefined =>
+    mine.size === 0 ? undefined : mine.get(now(vfs.realpath(path)))
+
+  /** Refuses what was refused a moment ago; a part of the name would be given up for it. */
+  function begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite> {
+    if (!refusals.has(path)) return beginNow(path, old, flags, as)
+    return then(book.exactFree(), (free) => {
+      refusals.check(path, free + (shelved.part(path)?.size ?? 0))
+      return beginNow(path, old, flags, as)
+    })
+  }
+
+  function beginNow(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Overwrite {
+    // A new attempt: what failed before is no longer what a REMOVE means.
+    store.takeFailed(account, path, sender, parts.now())
+    const loan = old.size === 0 || shelved.isOpenElsewhere(path) ? NO_LOAN : loanOf(path, old)
+    try {
+      const id = shelf.newId(path)
+      shelved.begin(id, path)
+      const file = shelf.make(id, old.mode, path)
+      return entered({ id, file, path, loan, appends: flags.append === true, size: 0, reserved: 0 }, as)
+    } catch (error) {
+      loan.end()
+      throw error
+    }
+  }
+
+  function loanOf(path: VirtualPath, old: Stat): Loan {
+    if ((old.mode & 0o444) === 0) return NO_LOAN
+    const held = now(vfs.open(path, { read: true }))
+    return lend(held, now(held.stat()), inodes, book)
+  }
+
+  function entered(
+    { size, ...of }: Omit<Parameters<typeof overwrite>[0], 'written' | 'slot'> & { readonly size: number },
+    as?: Own,
+  ): Overwrite {
+    const { path, file } = of
+    const slot = openUploads.enter(account, file.stat(), 'staged')
+    const made = overwrite(
+      { ...of, slot, written: new Written(size, slot) },
+      {
+        book,
+        refusals,
+        shelf,
+        shelved,
+        durable: parts.durable !== 'never',
+        place: (id, size, reserved) =>
+          substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, stat }),
+        reopen: (at) => vfs.open(at, { read: true, write: true }),
+        over: () => mine.delete(path),
+        failed: () => store.addFailed(account, path, sender, parts.now() + FAILED_MS),
+      },
+    )
+    mine.set(path, as ?? { kind: 'overwrite', file: made })
+    return made
+  }
+
+  return {
+    own,
+    settled(path, act) {
+      const found = own(path)
+      if (found === undefined) return act()
+      return then(found.kind === 'overwrite' ? found.file.commit() : found.file.decide(), act)
+    },
+    open(path, old, flags) {
+      if ((old.mode & 0o222) === 0)
+        throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
+      return then(vfs.open(path, { write: true }), (probe) =>
+        then(probe.close(), () => begin(path, old, flags)),
+      )
+    },
+    begin,
+    resume({ id, path, size, ...part }) {
+      const file = shelf.open(id, path)
+      shelved.resumePart({ id, path, size, ...part })
+      // Its bytes are reserved whole.
+      return entered({ id, file, path, loan: NO_LOAN, appends: false, size, reserved: size })
+    },
+    async abandon() {
+      for (const { file } of [...mine.values()]) await file.abandon()
+    },
+  }
+}

@@ -1,0 +1,51 @@
+import { type Awaitable, now, then } from '../base/awaitable.ts'
+import type { Siblings } from '../base/siblings.ts'
+import type { Inode } from './uploads.ts'
+import type { DirectoryHandle, FileHandle, Stat, VirtualPath } from './vfs.ts'
+import { type WatchParts, watched } from './watched.ts'
+
+export interface UnfinishedParts extends WatchParts {
+  readonly siblings: Siblings
+}
+
+/** The files that are not whole, as one session sees them and goes on with them. */
+export interface Unfinished {
+  /** What other sessions see of one is what a resume would find. */
+  marked(found: Stat): Stat
+  withMarks(folder: DirectoryHandle): DirectoryHandle
+  /** `file` is not whole before its CLOSE. */
+  begun(file: FileHandle, path: VirtualPath): FileHandle
+  /** Whether another session has it open; which is ended, if `end`. */
+  takeOver(inode: Inode, end: boolean): Awaitable<boolean>
+}
+
+export function unfinished({ siblings, ...parts }: UnfinishedParts): Unfinished {
+  const { account, partials, writers, session } = parts
+  const marked = (found: Stat): Stat => {
+    if (found.kind !== 'file' || !partials.has(found)) return found
+    const writing = writers.find(found)
+    const size = writing === undefined || writing.session === session ? found.size : writing.written.cut
+    return { ...found, size, partial: true }
+  }
+  return {
+    marked,
+    withMarks: (folder) => ({
+      read: (most) =>
+        then(folder.read(most), (entries) =>
+          entries.map((entry) => ({ ...entry, stat: marked(entry.stat) })),
+        ),
+      close: () => folder.close(),
+    }),
+    begun: (file, path) => watched(file, path, now(file.stat()), parts),
+    takeOver(inode, end) {
+      const writing = writers.find(inode)
+      if (writing !== undefined) {
+        if (writing.session === session) return false
+        return end ? writers.takeOver(inode) : true
+      }
+      if (siblings.count === 0) return false
+      const { dev, ino } = inode
+      return siblings.ask('upload', { account, dev, ino, end }).then((answers) => answers.includes(true))
+    },
+  }
+}
