@@ -16,6 +16,9 @@ const SIZE = 30_000
 /** Something is left, so that files are begun to the end, and their WRITE is what is refused. */
 const LIMIT = FIT * SIZE + 10_000
 
+/** A hundred logins at once take their time on a small machine, and none of them is a stranger. */
+const PATIENCE_MS = 180_000
+
 const skip = without('lftp', 'sftp', 'ssh-keygen')
 
 /** It brings no types along. */
@@ -51,7 +54,13 @@ const lftp: Upload = async (server, from, to) => {
 const fastPut: Upload = async ({ host, port, key }, from, to) => {
   const client = new SftpClient()
   try {
-    await client.connect({ host, port, username: 'ada', privateKey: readFileSync(key) })
+    await client.connect({
+      host,
+      port,
+      username: 'ada',
+      privateKey: readFileSync(key),
+      readyTimeout: PATIENCE_MS,
+    })
     await client.fastPut(from, `/${to}`)
     return undefined
   } catch (error) {
@@ -64,7 +73,10 @@ const fastPut: Upload = async ({ host, port, key }, from, to) => {
 test('quota: of 100 uploads at once by lftp, OpenSSH and fastPut exactly the 37 that fit are there', {
   skip,
 }, async () => {
-  await using server = await startServer({ ada: ['--quota', String(LIMIT)] })
+  await using server = await startServer({
+    ada: ['--quota', String(LIMIT)],
+    args: ['--login-grace', `${PATIENCE_MS / 1000}s`, '--silent-time', `${PATIENCE_MS / 1000}s`],
+  })
   const source = join(server.folder, 'source')
   writeFileSync(source, Buffer.alloc(SIZE, 'quota'))
   const upload = [openssh, lftp, fastPut]
