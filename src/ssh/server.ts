@@ -135,8 +135,9 @@ export async function serve(parts: PorchParts): Promise<Porch> {
       if (fastest !== undefined) offerCiphers(protocol, fastest)
       offerHybrid(protocol)
       const origin = { address: info.ip, port: info.port, client: clientName(info.header) }
+      const limits = limitsNow()
       const connection = serveConnection(peer, String(++last), origin, {
-        limits: limitsNow(),
+        limits,
         authenticator: parts.authenticator,
         handlerFor: parts.handlerFor,
         live,
@@ -146,7 +147,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         onLogin: () => waiting.leave(socket),
         onRubbish: () => parts.rubbish?.(info.ip),
         accepted: grace?.since ?? performance.now(),
-        fast: fast && (() => fast.path.connect(peer, fast.buffer.lends)),
+        fast: fast && (() => fast.path.connect(peer, fast.buffer.lends, limits.queued)),
       })
       peer.once('handshake', () => waiting.spoke(socket))
       connections.add(connection)

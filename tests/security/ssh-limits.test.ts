@@ -16,9 +16,18 @@ const echo: SessionHandler = async ({ channel }) => {
   return 0
 }
 
+/** What never happens in a test. */
+const FAR = 600_000
+/** A guard that is not there shows by waiting. */
+const LATE = { timeout: 60_000 }
+
 /** A connection that says `text` and reads; its end can be waited for. */
-async function stranger(port: number, text = ''): Promise<Socket & { readonly ended: Promise<unknown> }> {
-  const socket = connect(port, '127.0.0.1')
+async function stranger(
+  port: number,
+  text = '',
+  localAddress = '127.0.0.1',
+): Promise<Socket & { readonly ended: Promise<unknown> }> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress })
   socket.on('error', () => {})
   socket.resume()
   const ended = once(socket, 'close')
@@ -35,22 +44,31 @@ async function login(port: number): Promise<ssh2.Client> {
   return client
 }
 
-// Mallory says who she is one moment before her time is up, and hopes that it begins again.
-test('limit: the grace time runs from the connection on, whatever is said in it', async () => {
-  await using porch = await startPorch(silent, { limits: { graceMs: 600 } })
+// Mallory says who she is one moment before her time is up, makes an honest key exchange, and hopes that it begins again.
+test('limit: the grace time runs from the connection on, whatever is said in it', LATE, async () => {
+  await using porch = await startPorch(silent, { limits: { graceMs: 5_000 } })
   const began = performance.now()
-  const socket = await stranger(porch.port)
-  setTimeout(() => socket.write('SSH-2.0-late\r\n'), 400).unref()
+  const socket = connect(porch.port, '127.0.0.1')
+  await once(socket, 'connect')
+  const mallory = new ssh2.Client()
+  mallory.on('error', () => {})
+  let exchanged = false
+  mallory.on('handshake', () => {
+    exchanged = true
+  })
+  const shy = (): void => {}
+  setTimeout(() => mallory.connect({ sock: socket, username: 'mallory', authHandler: shy as never }), 2_500)
 
-  await socket.ended
+  await once(socket, 'close')
 
-  // Begun again, it would be a second.
-  assert.ok(performance.now() - began < 950, `${performance.now() - began} ms`)
+  assert.ok(exchanged)
+  // Begun again, it would be seven and a half.
+  assert.ok(performance.now() - began < 7_000, `${performance.now() - began} ms`)
 })
 
 // Mallory fills all places of those who have not logged in, and nobody else gets one.
-test('limit: when all places of strangers are taken, the oldest goes for the newcomer', async () => {
-  await using porch = await startPorch(silent, { limits: { unauthenticated: 3 } })
+test('limit: when all places of strangers are taken, the oldest goes for the newcomer', LATE, async () => {
+  await using porch = await startPorch(silent, { limits: { unauthenticated: 3, graceMs: FAR } })
   const first = await stranger(porch.port, 'SSH-2.0-x\r\n')
   const others = [await stranger(porch.port), await stranger(porch.port)]
 
@@ -62,26 +80,78 @@ test('limit: when all places of strangers are taken, the oldest goes for the new
   for (const socket of others) socket.destroy()
 })
 
+test('limit: who has logged in takes no place of a stranger', LATE, async () => {
+  await using porch = await startPorch(silent, { limits: { unauthenticated: 1, graceMs: FAR } })
+  using ada = await rawClient(porch.port)
+  const first = await stranger(porch.port)
+  const second = await stranger(porch.port)
+
+  await first.ended
+  const answer = ada.next('REQUEST_SUCCESS', 'REQUEST_FAILURE')
+  ada.protocol.ping()
+
+  assert.notEqual((await answer).name, 'closed')
+  second.destroy()
+})
+
 // Mallory opens connections and says nothing; others of her address (an office, a proxy) must still come in.
-test('limit: of one address so many may be silent; who has begun a key exchange is not one of them', async () => {
-  await using porch = await startPorch(silent, { limits: { silentPerAddress: 2, silentMs: 0 } })
-  using busy = await rawClient(porch.port, false)
-  const begun = busy.next('SERVICE_ACCEPT')
-  const one = await stranger(porch.port)
-  const two = await stranger(porch.port)
-  const three = await stranger(porch.port)
+test(
+  'limit: of one address so many may be silent; who has begun a key exchange is not one of them',
+  LATE,
+  async () => {
+    await using porch = await startPorch(silent, {
+      limits: { silentPerAddress: 2, silentMs: 0, graceMs: FAR },
+    })
+    using busy = await rawClient(porch.port, false)
+    const one = await stranger(porch.port)
+    const two = await stranger(porch.port)
+    const three = await stranger(porch.port)
+
+    await one.ended
+    const answer = busy.next('USERAUTH_FAILURE')
+    busy.protocol.authNone(ADA.name)
+
+    assert.equal((await answer).name, 'USERAUTH_FAILURE')
+    assert.deepEqual([two.destroyed, three.destroyed], [false, false])
+    two.destroy()
+    three.destroy()
+  },
+)
+
+// Mallory has a /64 of addresses, as every customer has.
+test('limit: addresses that are counted together share what one may have', LATE, async () => {
+  await using porch = await startPorch(silent, {
+    limits: { silentPerAddress: 1, silentMs: 0, graceMs: FAR },
+    neighbourhood: () => 'the same street',
+  })
+  const one = await stranger(porch.port, '', '127.0.0.1')
+  const two = await stranger(porch.port, '', '127.0.0.2')
 
   await one.ended
 
-  const ended = await Promise.race([begun.then(({ name }) => name), Promise.resolve('still there')])
-  assert.equal(ended, 'still there')
-  assert.deepEqual([two.destroyed, three.destroyed], [false, false])
+  assert.equal(two.destroyed, false)
   two.destroy()
-  three.destroy()
+})
+
+// Mallory asks for the login service for ever: it is no attempt, and each is answered.
+test('limit: the login service is not given without end', LATE, async () => {
+  await using porch = await startPorch(silent, { limits: { graceMs: FAR } })
+  using mallory = await rawClient(porch.port, false)
+  const closed = mallory.next('nothing')
+
+  let given = 0
+  mallory.protocol._handlers.SERVICE_ACCEPT = () => {
+    given += 1
+    mallory.protocol.service('ssh-userauth')
+  }
+  mallory.protocol.service('ssh-userauth')
+
+  assert.equal((await closed).name, 'closed')
+  assert.ok(given >= 10 && given <= 40, `${given} times`)
 })
 
 // Mallory asks for ever which methods there are: no attempt of hers fails.
-test('limit: questions before login have an end, too', async () => {
+test('limit: questions before login have an end, too', LATE, async () => {
   await using porch = await startPorch(silent)
   using mallory = await rawClient(porch.port, false)
   const closed = mallory.next('USERAUTH_SUCCESS')
@@ -96,7 +166,7 @@ test('limit: questions before login have an end, too', async () => {
 })
 
 // Mallory begins key exchanges: each costs the server a signature, and her nothing.
-test('limit: nobody gets new keys before login', async () => {
+test('limit: nobody gets new keys before login', LATE, async () => {
   const offences: string[] = []
   await using porch = await startPorch(silent, { rubbish: (address) => void offences.push(address) })
   using mallory = await rawClient(porch.port, false)
@@ -108,7 +178,7 @@ test('limit: nobody gets new keys before login', async () => {
   assert.deepEqual(offences, ['127.0.0.1'])
 })
 
-test('limit: new keys again and again, for nothing, end the connection', async () => {
+test('limit: new keys again and again, for nothing, end the connection', LATE, async () => {
   await using porch = await startPorch(silent)
   using mallory = await rawClient(porch.port)
   const closed = mallory.next('nothing')
@@ -148,7 +218,7 @@ for (const dataPath of ['fast', 'plain'] as const) {
   })
 }
 
-test('limit: keys are renewed by time', async () => {
+test('limit: keys are renewed by time', LATE, async () => {
   await using porch = await startPorch(silent, { limits: { rekeyMs: 100 } })
   const client = await login(porch.port)
 
@@ -174,7 +244,7 @@ test('limit: a client that asks on while it withholds its part of a key exchange
 })
 
 // A laptop was closed over an open session: its half of the connection will never say so.
-test('limit: who does not answer three questions is gone; who answers may sit for ever', async () => {
+test('limit: who does not answer three questions is gone; who answers may sit for ever', LATE, async () => {
   await using porch = await startPorch(silent, { limits: { keepaliveMs: 60, idleMs: 150 } })
   using ada = await rawClient(porch.port)
   using dead = await rawClient(porch.port)
@@ -198,11 +268,24 @@ test('limit: who does not answer three questions is gone; who answers may sit fo
   assert.equal(asked, 8)
 })
 
-test('limit: a connection without a channel is idle, and ends', async () => {
+test('limit: a connection without a channel is idle, and ends', LATE, async () => {
   await using porch = await startPorch(silent, { limits: { idleMs: 100, keepaliveMs: 20 } })
   const client = await login(porch.port)
 
   await once(client, 'close')
+})
+
+test('limit: a connection whose channels are all closed is idle again', LATE, async () => {
+  await using porch = await startPorch(async () => 0, { limits: { idleMs: 300, keepaliveMs: FAR } })
+  const client = await login(porch.port)
+  const closed = once(client, 'close')
+
+  client.exec('nothing', (error, channel) => {
+    assert.ifError(error)
+    channel.resume()
+  })
+
+  await closed
 })
 
 // Mallory is a port scanner, then a web browser. The first is not worth a word, the second is.

@@ -25,6 +25,7 @@ interface Protocol {
   readonly _cipher: { encrypt(packet: Buffer): void }
   readonly _decipher: { _onPayload: (payload: Buffer) => unknown }
   ping(): void
+  service(name: string): void
   exec(recipient: number, command: string, wantReply: boolean): void
   subsystem(recipient: number, name: string, wantReply: boolean): void
   authNone(name: string): void

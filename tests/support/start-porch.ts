@@ -24,7 +24,7 @@ export async function startPorch(
     ...paths
   }: { limits?: Partial<PorchLimits>; keys?: readonly Uint8Array[] } & Pick<
     PorchParts,
-    'dataPath' | 'ciphers' | 'rubbish' | 'banned'
+    'dataPath' | 'ciphers' | 'rubbish' | 'banned' | 'neighbourhood'
   > = {},
 ): Promise<StartedPorch> {
   const known = (blob: Uint8Array): boolean => keys.some((key) => Buffer.compare(key, blob) === 0)

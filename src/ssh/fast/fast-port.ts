@@ -16,7 +16,7 @@ const MOST_EXTRA_IN_ALL = 256 * 1024 * 1024
 /** Makes the short way past ssh2's streams; what connections share. */
 export interface FastPath {
   /** `lends`: what the socket gives is only lent from now on. */
-  connect(peer: ssh2.Connection, lends: (socket: Socket) => void): FastConnection
+  connect(peer: ssh2.Connection, lends: (socket: Socket) => void, mostQueued?: number): FastConnection
 }
 export interface FastConnection {
   /** The short way of one channel, once. */
@@ -29,7 +29,7 @@ export function openFastPath(): FastPath {
   const budget = windowBudget(MOST_EXTRA_IN_ALL)
 
   return {
-    connect(peer, lends) {
+    connect(peer, lends, mostQueued = Number.POSITIVE_INFINITY) {
       const { _protocol: protocol, _sock: socket } = insideOf(peer)
       const intake = takeIn(protocol, socket)
       const widths: WindowBudget = connectionBudget(budget)
@@ -56,7 +56,7 @@ export function openFastPath(): FastPath {
       return {
         port(channel, sink) {
           const { incoming, outgoing } = halvesOf(channel)
-          const line: Line = { seal: sealNow, ready, outgoing, socket }
+          const line: Line = { seal: sealNow, ready, outgoing, socket, most: mostQueued }
           const writer = new SlabWriter(line, slabs, () => sink.room())
           const window = windowOver(incoming, widths)
           const empty = Promise.withResolvers<void>()

@@ -27,6 +27,8 @@ export interface Line {
   /** ssh2's count of the peer's window, which its own packets use too. */
   readonly outgoing: Outgoing
   readonly socket: Drain
+  /** Bytes that may wait where that is less than what we would take. */
+  readonly most: number
 }
 export interface Outgoing {
   readonly id: number
@@ -105,7 +107,8 @@ export class SlabWriter implements PacketWriter {
   #left(): number {
     const { size } = this.#plan
     const beyond = size - Math.max(0, this.#line.outgoing.window)
-    return Math.min(MOST_QUEUED - size - this.#line.socket.writableLength, MOST_BEYOND_WINDOW - beyond)
+    const most = Math.min(MOST_QUEUED, this.#line.most)
+    return Math.min(most - size - this.#line.socket.writableLength, MOST_BEYOND_WINDOW - beyond)
   }
 
   /** Not from within `flush`, whose caller is at its work. */

@@ -33,13 +33,19 @@ class SlowKernel implements Drain {
   uncork(): void {}
 }
 
-function start(slabs: Slabs, [name, mac]: readonly [string, string?], window: number, packetSize: number) {
+function start(
+  slabs: Slabs,
+  [name, mac]: readonly [string, string?],
+  window: number,
+  packetSize: number,
+  most = Number.POSITIVE_INFINITY,
+) {
   const { cipher, decipher } = cipherPair(name, mac)
   const seal = sealOver(cipher, randomPadding())
   const kernel = new SlowKernel()
   const outgoing = { id: 3, window, packetSize, state: 'open' }
   let exchanging = false
-  const line: Line = { seal: () => seal, ready: () => !exchanging, outgoing, socket: kernel }
+  const line: Line = { seal: () => seal, ready: () => !exchanging, outgoing, socket: kernel, most }
   const writer = new SlabWriter(line, slabs, () => {})
   return {
     writer,
@@ -197,4 +203,26 @@ test('slab writer: never sends what was not sealed', () => {
 
   assert.throws(() => writer.flush(), /was not sealed/)
   assert.equal(kernel.taken.length, 0)
+})
+
+// Mallory opens her window wide and reads nothing; a site with little memory has said how much may wait for her.
+test('slab writer: what waits for a client that does not read is bounded, by us and by the site', () => {
+  for (const [most, bound] of [
+    [Number.POSITIVE_INFINITY, 1024 * 1024],
+    [100_000, 100_000],
+  ] as const) {
+    const { writer, kernel } = start(openSlabs(), ['aes128-gcm@openssh.com'], 2 ** 31, 32_768, most)
+    kernel.takes = false
+
+    let put = 0
+    while (writer.room() > 0) {
+      writer.put(Buffer.alloc(1000))
+      writer.flush()
+      put += 1000
+    }
+    assert.ok(put <= bound && put > bound * 0.9, `${put} of ${bound}`)
+    kernel.take()
+
+    assert.ok(writer.room() > bound / 10)
+  }
 })
