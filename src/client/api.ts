@@ -5,11 +5,11 @@ import { OpError } from '../base/error.ts'
 import { makeAll, removeAll } from '../commands/folders.ts'
 import { entriesOf } from '../commands/patterns.ts'
 import { type Digests, digests } from '../transfer/digest.ts'
-import { openLocal } from '../vfs/local.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { dialerFor } from './connect.ts'
 import { type Line, type Link, linkOver } from './link.ts'
+import { openDisk } from './local-disk.ts'
 import { fetchFiles, type MoveParts, sendFiles } from './moves.ts'
 import { wordOf } from './one-shot.ts'
 import { bytesOf, type MoveWishes } from './plans.ts'
@@ -148,7 +148,7 @@ const JOBS = 2
 async function clientOver(link: Link, outer: AbortSignal | undefined): Promise<Client> {
   const end = new AbortController()
   const over = outer === undefined ? end.signal : AbortSignal.any([end.signal, outer])
-  const disk: VirtualFileSystem = openLocal('/')
+  const disk: VirtualFileSystem = openDisk('/')
   const hash: Digests = digests()
   const home = await link.lasting(
     over,

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { copy } from '../transfer/copy.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import { trailingDigest } from '../transfer/trailing-digest.ts'
 import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
+import { getSmall } from './get-small.ts'
 import type { Line } from './link.ts'
+import { fetchBytes } from './move-bytes.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
   type LocalPlace,
   localMd5,
   mismatch,
+  NO_MD5,
+  NOT_ASKED,
   type Outcome,
+  PART,
   refused,
   SMALL,
   statOrNone,
@@ -22,8 +26,14 @@ import {
   WINDOW,
 } from './transfer.ts'
 
-/** What a download that is not finished is called, until it is whole and verified. */
-const PART = '.part'
+/** What is known of a file before it is fetched. */
+export interface Listed {
+  readonly stat: Stat
+  /** Its upload was not finished. */
+  readonly isPartial: boolean
+  /** Its folder here was made for it: nothing lies there. */
+  readonly isNew: boolean
+}
 
 /** Kept from one try of a download to the next. */
 export interface GetMemory {
@@ -37,7 +47,7 @@ export function newGet(): GetMemory {
 
 /**
  * Fetches a file, or the rest of it, into NAME.part beside its place, and renames that when it is whole and verified.
- * `known`: whether its upload was not finished, when that was asked before.
+ * `known`: what a listing told of it.
  * ENOENT, EISDIR, EBUSY when it is partial at the server, EEXIST, ENOSPC, EIO, ECONNRESET.
  */
 export async function getFile(
@@ -47,8 +57,12 @@ export async function getFile(
   wishes: TransferWishes,
   memory: GetMemory,
   parts: TransferParts,
-  known?: boolean,
+  known?: Listed,
 ): Promise<Outcome> {
+  if (known?.isNew === true && !known.isPartial && memory.began === undefined) {
+    const small = await getSmall(source, known.stat, target, line, wishes, parts)
+    if (small !== undefined) return small
+  }
   const name = shown(nameOf(source))
   // A listing that told of it has told what it is, too.
   const remote = await (known === undefined
@@ -56,7 +70,7 @@ export async function getFile(
     : line.vfs.open(source, { read: true }))
   try {
     const there = await remote.stat()
-    if (wishes.partial !== true && (known ?? (await isPartial(line, source))))
+    if (wishes.partial !== true && (known?.isPartial ?? (await isPartial(line, source))))
       throw new OpError(
         'EBUSY',
         `"${name}" is partial: its upload was not finished. Fetch it as it is with --partial`,
@@ -144,20 +158,32 @@ async function fetch(
     using trail =
       verifies && large && part.descriptor !== undefined ? trailingDigest(part.descriptor) : undefined
     trail?.reached(from)
-    const hash = verifies && !large && from === 0 ? createHash('md5') : undefined
+    let hash = verifies && !large && from === 0 ? createHash('md5') : undefined
+    let hashed = 0
     parts.onProgress(from, from)
-    const end = await copy(remote, part, {
-      from,
-      to: size,
-      chunk: line.vfs.session.limits.read,
-      window: WINDOW,
-      signal: parts.signal,
-      onProgress(done) {
-        trail?.reached(done)
-        parts.onProgress(done, from)
+    const end = await fetchBytes(
+      remote,
+      part,
+      {
+        from,
+        to: size,
+        chunk: line.vfs.session.limits.read,
+        window: WINDOW,
+        signal: parts.signal,
+        onProgress(done) {
+          trail?.reached(done)
+          parts.onProgress(done, from)
+        },
       },
-      onBytes: (bytes) => hash?.update(bytes),
-    })
+      (views, at) => {
+        // Out of order it cannot be hashed as it comes.
+        if (at !== hashed) hash = undefined
+        for (const view of views) {
+          hash?.update(view)
+          hashed += view.length
+        }
+      },
+    )
     const after = await remote.stat()
     if (end < size || after.size !== size || after.mtime !== there.mtime)
       throw new OpError(
@@ -188,11 +214,7 @@ async function fetch(
       moved: size - from,
       md5: ours,
       verified: theirs !== undefined,
-      unverified: !verifies
-        ? 'not asked for'
-        : theirs === undefined
-          ? 'the server cannot tell MD5s'
-          : undefined,
+      unverified: !verifies ? NOT_ASKED : theirs === undefined ? NO_MD5 : undefined,
       resumedAt: from > 0 ? from : undefined,
     }
   } catch (error) {

@@ -6,7 +6,6 @@ import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { statusOfError } from '../commands/language.ts'
 import { digests } from '../transfer/digest.ts'
-import { openLocal } from '../vfs/local.ts'
 import { virtualPath } from '../vfs/path.ts'
 import { type Asked, parseArguments, type Settings, USAGE } from './arguments.ts'
 import { askingBy } from './ask.ts'
@@ -14,6 +13,7 @@ import { openBar } from './bar.ts'
 import { type Dialer, dialerFor } from './connect.ts'
 import { openHistory } from './history.ts'
 import { linkOver } from './link.ts'
+import { openDisk } from './local-disk.ts'
 import { fetchFiles, type MoveParts, sendFiles } from './moves.ts'
 import { linesOf, wordOf } from './one-shot.ts'
 import { bytesOf } from './plans.ts'
@@ -55,7 +55,7 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
     }),
   )
   await link.open(signal)
-  const disk = life.use(openLocal('/'))
+  const disk = life.use(openDisk('/'))
   const hash = life.use(digests())
   const local = virtualPath(bytesOf(process.cwd()))
   const common = { link, disk, digests: hash, lanes: settings.jobs }

@@ -2,11 +2,11 @@ import { realpathSync } from 'node:fs'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { errnoOf } from '../vfs/errno.ts'
-import { openLocal } from '../vfs/local.ts'
 import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
-import { getFile, newGet } from './get-file.ts'
+import { getFile, type Listed, newGet } from './get-file.ts'
 import type { Line } from './link.ts'
+import { openDisk } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
 import { partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
@@ -43,7 +43,7 @@ export async function planPut(
   target: VirtualPath,
   isFolder: boolean,
   line: Line,
-  { wishes, disk, folder, tell, failed }: PlanParts,
+  { wishes, disk, life, folder, tell, failed }: PlanParts,
 ): Promise<readonly Job[]> {
   const there = await statOrNone(line.vfs, target)
   const into = there?.kind === 'directory'
@@ -65,9 +65,11 @@ export async function planPut(
       throw new OpError('EISDIR', `"${shown(name)}" is a folder: send it with -r`)
     else {
       await ensureFolder(line.vfs, place)
-      const making: Promise<void>[] = []
-      const made = new Map<string, Promise<void>>()
-      const files = filesOf(disk, path, {
+      // Its own root: the way to each file is short.
+      const root = life.use(openDisk(folderHere(path, name)))
+      const making: Promise<unknown>[] = []
+      const made = new Map<string, Promise<unknown>>()
+      const files = filesOf(root, ROOT, {
         folder(names) {
           const parent = made.get(names.slice(0, -1).join('/')) ?? Promise.resolve()
           const own = parent.then(() => ensureFolder(line.vfs, below(place, names)))
@@ -76,12 +78,12 @@ export async function planPut(
           making.push(own)
           return Promise.resolve()
         },
-        passedOver: leftOut(tell, failed),
+        passedOver: (left, why) => leftOut(tell, failed)(`${shown(name)}${left}`, why),
       })
       for await (const file of files)
         jobs.push(
           putJob(
-            disk,
+            root,
             file.path,
             `${shown(name)}/${shown(file.names.join('/'))}`,
             below(place, file.names),
@@ -117,7 +119,7 @@ export async function planGet(
   if (sources.length > 1 && !into)
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none here`)
   // Its own root: no link in it, old or new, leads a file out of it.
-  const root = life.use(openLocal(folderHere(into ? place : parentOf(place), target)))
+  const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
   const jobs: Job[] = []
   for (const path of sources) {
     const found = await line.vfs.stat(path)
@@ -129,25 +131,22 @@ export async function planGet(
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
     else {
-      await ensureFolder(root, own)
+      let isNew = await ensureFolder(root, own)
       let partial = await partialsIn(line, path)
       const files = filesOf(line.vfs, path, {
         async folder(names) {
-          await ensureFolder(root, below(own, names))
+          isNew = await ensureFolder(root, below(own, names))
           partial = await partialsIn(line, below(path, names))
         },
         passedOver: leftOut(tell, failed),
       })
       for await (const file of files)
         jobs.push(
-          getJob(
-            file.path,
-            root,
-            below(own, file.names),
-            file.stat.size,
-            wishes,
-            partial.has(file.names.at(-1)!),
-          ),
+          getJob(file.path, root, below(own, file.names), file.stat.size, wishes, {
+            stat: file.stat,
+            isPartial: partial.has(file.names.at(-1)!),
+            isNew,
+          }),
         )
     }
   }
@@ -185,7 +184,7 @@ function getJob(
   path: VirtualPath,
   size: number,
   wishes: TransferWishes,
-  known?: boolean,
+  known?: Listed,
 ): Job {
   const memory = newGet()
   const name = shown(path.slice(1))

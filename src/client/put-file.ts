@@ -1,16 +1,18 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { lost } from '../ssh/dial.ts'
-import { copy } from '../transfer/copy.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import type { FileHandle, OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
+import { sendBytes } from './move-bytes.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
   type LocalPlace,
   localMd5,
   mismatch,
+  NO_MD5,
+  NOT_ASKED,
   type Outcome,
   refused,
   SMALL,
@@ -92,7 +94,10 @@ async function send(
     const ours = verifies ? localMd5(file, size, parts) : undefined
     ours?.catch(() => {})
     parts.onProgress(from, from)
-    const end = await copy(file, remote, {
+    // One packet, which leaves at once: what follows it need not wait for its answer.
+    const atOnce =
+      size - from <= vfs.session.limits.write && file.quick === true && size > from && remote.hasRoom()
+    const moving = sendBytes(file, remote, {
       from,
       to: size,
       chunk: vfs.session.limits.write,
@@ -103,13 +108,21 @@ async function send(
         parts.onProgress(done, from)
       },
     })
+    moving.catch(() => {})
+    if (!atOnce) await moving
     const after = await file.stat()
-    if (end < size || after.size !== size || after.mtime !== before.mtime)
-      throw new OpError(
-        'EBUSY',
-        `"${name}" changed while it was sent: say the same again, with -f if its beginning changed`,
-      )
-    const theirs = verifies ? await line.hashes.ofOpen(vfs.session, remote) : undefined
+    const hashing = verifies ? line.hashes.ofOpen(vfs.session, remote) : undefined
+    hashing?.catch(() => {})
+    // A CLOSE says that the file is whole; a server that hashes open files, and knows parts, hears it after that.
+    if (!atOnce || line.isOurs || after.size !== size || after.mtime !== before.mtime) {
+      const end = await moving
+      if (end < size || after.size !== size || after.mtime !== before.mtime)
+        throw new OpError(
+          'EBUSY',
+          `"${name}" changed while it was sent: say the same again, with -f if its beginning changed`,
+        )
+    }
+    const theirs = await hashing
     const md5 = await ours
     if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs)
     const closing: Promise<unknown>[] = []
@@ -120,7 +133,7 @@ async function send(
         ),
       )
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
-    closing.push(remote.close())
+    closing.push(remote.close(), moving)
     await Promise.all(closing)
     const late = verifies && theirs === undefined ? await line.hashes.md5(target) : theirs
     if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late)
@@ -130,7 +143,7 @@ async function send(
       moved: size - from,
       md5,
       verified: late !== undefined,
-      unverified: !verifies ? 'not asked for' : late === undefined ? NO_MD5 : undefined,
+      unverified: !verifies ? NOT_ASKED : late === undefined ? NO_MD5 : undefined,
       resumedAt: from > 0 ? from : undefined,
     }
   } catch (error) {
@@ -143,8 +156,6 @@ async function send(
     throw error
   }
 }
-
-const NO_MD5 = 'the server cannot tell MD5s'
 
 type Plan = Exclude<ResumePlan, { do: 'refuse' }>
 

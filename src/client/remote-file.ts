@@ -9,6 +9,22 @@ export interface RemoteFile extends FileHandle {
   readonly handle: string
   read(into: readonly Uint8Array[], offset: number): Promise<number>
   write(data: readonly Uint8Array[], offset: number): Promise<void>
+  /** One WRITE, filled where it is sent from; as the session's. `length`: at most its limit. */
+  writeFrom(
+    offset: number,
+    length: number,
+    fill: (places: readonly Uint8Array[]) => number,
+    done: (count: number, error?: unknown) => void,
+  ): boolean
+  /** One READ, taken where it came to lie; as the session's. */
+  readTo(
+    offset: number,
+    length: number,
+    take: (views: readonly Uint8Array[], count: number) => void,
+    over: (error?: unknown) => void,
+  ): void
+  hasRoom(): boolean
+  whenRoom(again: () => void): void
   stat(): Promise<Stat>
   close(): Promise<void>
 }
@@ -61,6 +77,16 @@ export function remoteFile(
       }
       await Promise.all(sent)
     },
+    writeFrom(offset, length, fill, done) {
+      check()
+      return session.writeFrom(handle, offset, length, fill, done, path)
+    },
+    readTo(offset, length, take, over) {
+      check()
+      session.readTo(handle, offset, length, take, over, path)
+    },
+    hasRoom: session.hasRoom,
+    whenRoom: session.whenRoom,
     truncate: (size) => set({ size }),
     stat,
     setstat: set,

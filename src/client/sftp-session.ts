@@ -44,8 +44,32 @@ export interface SftpSession {
   readdir(handle: string, path: string): Promise<readonly Name[] | undefined>
   /** Bytes put into `into`; 0 at the end of the file. */
   read(handle: string, offset: number, into: readonly Uint8Array[], path: string): Promise<number>
+  /** The bytes of one READ where they came to lie, lent to `take`; or `over`: without an error at the end of the file. */
+  readTo(
+    handle: string,
+    offset: number,
+    length: number,
+    take: (views: readonly Uint8Array[], count: number) => void,
+    over: (error?: unknown) => void,
+    path: string,
+  ): void
   /** `data` is taken before this returns. */
   write(handle: string, offset: number, data: readonly Uint8Array[], path: string): Promise<void>
+  /**
+   * One WRITE whose bytes `fill` puts where they are sent from; it answers how many there are, fewer than `length`
+   * only at the end of its file. `done` is called once. False: there is no room now, and nothing was asked of `fill`.
+   */
+  writeFrom(
+    handle: string,
+    offset: number,
+    length: number,
+    fill: (places: readonly Uint8Array[]) => number,
+    done: (count: number, error?: unknown) => void,
+    path: string,
+  ): boolean
+  hasRoom(): boolean
+  /** Calls `again` once, when there is room after there was none; at once when the session ended. */
+  whenRoom(again: () => void): void
   readonly alive: () => boolean
   /** The channel closes at once: what is open there is not closed for good. */
   end(): void
@@ -61,6 +85,7 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
   let over: OpError | undefined
   let greeted = false
   let came = 0
+  const roomless: (() => void)[] = []
   /** Requests that found no room, in order. */
   let held: Uint8Array[] = []
   let subsystem: Subsystem | undefined
@@ -75,6 +100,7 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
     waiting.clear()
     held = []
     for (const waiter of left) waiter.fail(error)
+    for (const again of roomless.splice(0)) again()
     subsystem?.close()
   }
 
@@ -115,14 +141,30 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
     end: () => stop(lost()),
     room() {
       for (const bytes of held.splice(0)) put(bytes)
+      for (const again of roomless.splice(0)) again()
     },
   })
   const { writer } = subsystem
 
+  const hasRoom = (): boolean => held.length === 0 && writer.room() > 0
+
+  /** What an answer says, to whoever waits for it; what cannot be is the end of the session, too. */
+  function told(look: () => void, good: () => void, bad: (error: unknown) => void): void {
+    try {
+      look()
+    } catch (error) {
+      bad(error)
+      if (error instanceof OpError && error.code === 'EPROTO') stop(error)
+      return
+    }
+    good()
+  }
+
   function flush(): void {
     if (flushing) return
     flushing = true
-    queueMicrotask(() => {
+    // Behind all that this turn still asks.
+    setImmediate(() => {
       flushing = false
       if (over === undefined) writer.flush()
     })
@@ -217,12 +259,31 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
         (packet) => dataInto(into, packet, length, path),
       )
     },
+    readTo(handle, offset, length, take, ended, path) {
+      if (over !== undefined) return ended(over)
+      const id = nextId()
+      let isOver = false
+      waiting.set(id, {
+        packet: (packet) =>
+          told(
+            () => {
+              const { views, count } = dataOf(packet, length, path)
+              if (count > 0) take(views, count)
+              else isOver = true
+            },
+            () => isOver && ended(),
+            ended,
+          ),
+        fail: ended,
+      })
+      put(encodeRequest({ type: 'read', id, handle, offset, length }))
+    },
     write(handle, offset, data, path) {
       const length = data.reduce((sum, view) => sum + view.length, 0)
       return request(
         (id) => {
           const head = writeHead(id, handle, offset, length)
-          if (held.length > 0 || writer.room() <= 0) {
+          if (!hasRoom()) {
             held.push(Buffer.concat([head, ...data]))
             return
           }
@@ -230,13 +291,48 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
           for (const view of data) writer.put(view)
           flush()
         },
-        ({ bytes }) => {
-          const { reply } = decodeReply(bytes)
-          if (reply.type !== 'status')
-            throw new OpError('EPROTO', 'The server answered a WRITE with no status')
-          if (reply.code !== Status.ok) throw errorOfStatus(reply, path)
-        },
+        (packet) => mustBeWritten(packet, path),
       )
+    },
+    writeFrom(handle, offset, length, fill, done, path) {
+      if (over !== undefined) {
+        done(0, over)
+        return true
+      }
+      if (!hasRoom()) return false
+      const id = nextId()
+      const head = writeHead(id, handle, offset, length)
+      writer.put(head)
+      let count = 0
+      let failure: unknown
+      try {
+        count = fill(writer.reserve(length))
+      } catch (error) {
+        failure = error
+      }
+      if (count === length) {
+        waiting.set(id, {
+          packet: (packet) =>
+            told(
+              () => mustBeWritten(packet, path),
+              () => done(count),
+              (error) => done(0, error),
+            ),
+          fail: (error) => done(0, error),
+        })
+        flush()
+        return true
+      }
+      // The length is in front, and sealed with the rest: it is taken back, and what there is goes out as a WRITE of its own.
+      writer.rewind(head.length + length)
+      if (count > 0) return session.writeFrom(handle, offset, count, fill, done, path)
+      done(0, failure)
+      return true
+    },
+    hasRoom,
+    whenRoom(again) {
+      if (over === undefined) roomless.push(again)
+      else again()
     },
     alive: () => over === undefined && dialed.alive(),
     end: () => stop(lost()),
@@ -260,21 +356,37 @@ function writeHead(id: number, handle: string, offset: number, length: number): 
   return head
 }
 
-/** The data of a reply to READ, put where they were wanted. */
-function dataInto(into: readonly Uint8Array[], packet: Packet, asked: number, path: string): number {
-  const { bytes, rest } = packet
+/** Of a STATUS that says no, its error. */
+function mustBeWritten({ bytes }: Packet, path: string): void {
+  const { reply } = decodeReply(bytes)
+  if (reply.type !== 'status') throw new OpError('EPROTO', 'The server answered a WRITE with no status')
+  if (reply.code !== Status.ok) throw errorOfStatus(reply, path)
+}
+
+/** The data of a reply to READ, where they lie; none at the end of the file. */
+function dataOf(
+  { bytes, rest, length }: Packet,
+  asked: number,
+  path: string,
+): { readonly views: readonly Uint8Array[]; readonly count: number } {
   if (bytes[0] !== Type.data) {
     const { reply } = decodeReply(bytes)
     if (reply.type !== 'status') throw new OpError('EPROTO', `The server answered a READ with ${reply.type}`)
-    if (reply.code === Status.eof) return 0
+    if (reply.code === Status.eof) return { views: [], count: 0 }
     throw errorOfStatus(reply, path)
   }
   const count = new Cursor(bytes, 5).uint32()
-  if (count > asked || count !== packet.length - DATA_HEAD || count === 0)
+  if (count > asked || count !== length - DATA_HEAD || count === 0)
     throw new OpError('EPROTO', 'The server sent other data than were asked for')
+  return { views: [bytes.subarray(DATA_HEAD), ...rest], count }
+}
+
+/** The same, put where they were wanted. */
+function dataInto(into: readonly Uint8Array[], packet: Packet, asked: number, path: string): number {
+  const { views, count } = dataOf(packet, asked, path)
   let place = 0
   let at = 0
-  for (const view of [bytes.subarray(DATA_HEAD), ...rest]) {
+  for (const view of views) {
     for (let from = 0; from < view.length; ) {
       const free = into[place]!
       const piece = view.subarray(from, from + free.length - at)

@@ -11,6 +11,12 @@ export const WINDOW = 8 * 1024 * 1024
 /** Up to here a file is hashed as its bytes pass, and not in a thread. */
 export const SMALL = 1024 * 1024
 
+/** What a download that is not finished is called, until it is whole and verified. */
+export const PART = '.part'
+/** Why a file was not verified. */
+export const NO_MD5 = 'the server cannot tell MD5s'
+export const NOT_ASKED = 'not asked for'
+
 export interface TransferWishes extends ResumeWishes {
   /** Keep times and permissions. */
   readonly preserve?: boolean

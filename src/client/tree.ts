@@ -50,12 +50,14 @@ export async function* filesOf(
   }
 }
 
-/** Makes a folder where there is none. EEXIST when something else is there. */
-export async function ensureFolder(vfs: VirtualFileSystem, path: VirtualPath): Promise<void> {
+/** Makes a folder where there is none; answers whether it did. EEXIST when something else is there. */
+export async function ensureFolder(vfs: VirtualFileSystem, path: VirtualPath): Promise<boolean> {
   try {
     await vfs.mkdir(path)
+    return true
   } catch (error) {
     if (!isOpError(error)) throw error
     if ((await statOrNone(vfs, path))?.kind !== 'directory') throw error
+    return false
   }
 }

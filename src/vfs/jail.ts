@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf, failure, fileError } from './errno.ts'
 import { namesOf } from './path.ts'
 import { checkName } from './reserved.ts'
@@ -116,6 +116,8 @@ export function realPath(folder: number, name: string): RealPath {
 
 /** What the link says, as a byte string; undefined when there is no link. */
 function linkAt(real: RealPath): string | undefined {
+  // Most names are no links: an error for each of them would cost ten times the call.
+  if (lstatSync(real, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return undefined
   try {
     return readlinkSync(real, 'latin1')
   } catch (error) {

@@ -112,12 +112,18 @@ function openFile(
 ): FileHandle {
   if (place.isFolder) throw failure('EISDIR', path)
   const access = accessOf(flags)
+  const make = access | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+  const mode = (attrs?.mode ?? 0o666) & MODE_BITS
+  if (flags.create && flags.exclusive) {
+    look(place, mostDescriptor)
+    const made = fs.openSync(place.real, make, mode)
+    return opened(made, paces.of(fs.fstatSync(made).dev))
+  }
   // A name that comes and goes while we look: another process works here too.
   for (let tries = 0; tries < 8; tries++) {
     const inode = attempt(() => fs.openSync(place.real, LOOK), 'ENOENT')
     if (inode !== undefined) {
       try {
-        if (flags.create && flags.exclusive) throw failure('EEXIST', path)
         const found = fs.fstatSync(inode)
         if (found.isDirectory()) throw failure('EISDIR', path)
         if (found.isSymbolicLink()) throw failure('ELOOP', path)
@@ -131,8 +137,7 @@ function openFile(
     }
     if (!flags.create) throw failure('ENOENT', path)
     look(place, mostDescriptor)
-    const make = access | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-    const made = attempt(() => fs.openSync(place.real, make, (attrs?.mode ?? 0o666) & MODE_BITS), 'EEXIST')
+    const made = attempt(() => fs.openSync(place.real, make, mode), 'EEXIST')
     if (made !== undefined) return opened(made, paces.of(fs.fstatSync(made).dev))
   }
   throw failure('EBUSY', path)
