@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { OpError } from '../../src/base/error.ts'
+import { shown } from '../../src/base/escape.ts'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { MAX_HANDLES } from '../../src/sftpd/handles.ts'
 import { MAX_PACKET, Status } from '../../src/wire/constants.ts'
@@ -184,7 +185,7 @@ test('sftp: an error nobody foresaw is logged with its cause, and says nothing o
 test('sftp: a name in a status text cannot move a cursor or turn the reading direction', async () => {
   const vfs = new TinyVfs()
   vfs.stat = (path) => {
-    throw new OpError('ENOENT', `There is no "${path}"`, { path })
+    throw new OpError('ENOENT', `There is no "${shown(path)}", nor "\x1b[2J"`, { path })
   }
   const running = await startSftpOver(vfs)
   const name = Buffer.from('/\x1b]0;x\x07\r\nä\u202e\u0085', 'utf8').toString('latin1')
@@ -193,7 +194,7 @@ test('sftp: a name in a status text cannot move a cursor or turn the reading dir
 
   assert.equal(
     Buffer.from(message, 'latin1').toString('utf8'),
-    'There is no "/\\u{1b}]0;x\\u{7}\\r\\nä\\u{202e}\\u{85}\\xff"',
+    'There is no "/\\u{1b}]0;x\\u{7}\\r\\nä\\u{202e}\\u{85}\\xff", nor "\\u{1b}[2J"',
   )
 })
 
