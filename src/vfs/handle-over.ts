@@ -27,8 +27,8 @@ export function handleOver(file: () => FileHandle, changes: Partial<FileHandle>)
   return Object.defineProperties(through, Object.getOwnPropertyDescriptors(changes))
 }
 
-/** A file written in place: when a write of it failed, its CLOSE says so. */
-export function honest(file: FileHandle, path: string): FileHandle {
+/** A file written in place: when a write of it failed, its CLOSE says so. `durable`: fsync before CLOSE is answered. */
+export function honest(file: FileHandle, path: string, durable: boolean): FileHandle {
   let failed: unknown
   const note = (error: unknown): never => {
     failed ??= error
@@ -44,9 +44,19 @@ export function honest(file: FileHandle, path: string): FileHandle {
       }
     },
     close: () =>
-      then(file.close(), () => {
+      then(durable ? closedDurably(file) : file.close(), () => {
         if (failed === undefined) return
         throw new OpError('EIO', `Not all of "${shown(path)}" could be written`, { path, cause: failed })
       }),
   })
+}
+
+async function closedDurably(file: FileHandle): Promise<void> {
+  try {
+    await file.sync()
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+  await file.close()
 }

@@ -64,7 +64,7 @@ interface Shared {
 export async function openHomes({ folder, openBook, clock, ...parts }: HomesParts): Promise<OpenHomes> {
   const { uploads, rules, siblings = alone } = parts
   const open = join(folder, 'data', 'open-uploads')
-  await settle({ folder, open, store: uploads, now: clock.now, partMs: rules.partMs, lives: parts.lives })
+  await settle({ folder, open, store: uploads, now: clock.now, rules, lives: parts.lives })
   const side = openUploads(open, parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts

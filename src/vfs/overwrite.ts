@@ -160,10 +160,14 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     // Its place in the home may be new, if somebody removed the old file.
     if (!parts.durable) return book.whenRoom(0, 1, place)
-    return file.sync().then(() => {
+    const synced = (): Awaitable<void> => {
       // The session may have ended meanwhile.
       if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
       return then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
+    }
+    return file.sync().then(synced, (error) => {
+      failed()
+      throw error
     })
   }
 

@@ -7,7 +7,8 @@ import { forgetUploads, type LeftOpen, leftOpen, uploadFiles } from './open-uplo
 import { keyOf } from './partials.ts'
 import { join as joined, ROOT } from './path.ts'
 import { openShelf } from './shelf.ts'
-import type { UploadStore } from './uploads.ts'
+import type { KeepRules } from './shelved.ts'
+import type { ShelvedFile, UploadStore } from './uploads.ts'
 import type { VirtualPath } from './vfs.ts'
 import { cutOf } from './written.ts'
 
@@ -18,15 +19,15 @@ export interface SettleParts {
   readonly open: string
   readonly store: UploadStore
   readonly now: () => number
-  readonly partMs: number
+  readonly rules: KeepRules
   readonly lives: (process: string) => boolean
 }
 
 /**
  * What processes that were killed have left: their new files are marked as not finished, and a hole in one is cut off;
- * their overwrites become parts. Done before anybody is served, so that nobody takes one for whole.
+ * their overwrites become parts, and what was just replaced is kept. Done before anybody is served, so that nobody takes one for whole.
  */
-export async function settle({ folder, open, store, now, partMs, lives }: SettleParts): Promise<void> {
+export async function settle({ folder, open, store, now, rules, lives }: SettleParts): Promise<void> {
   const names = uploadFiles(open)
   const dead = names.filter((name) => !lives(name))
   const left = dead.flatMap((name) => leftOpen(open, name))
@@ -43,19 +44,29 @@ export async function settle({ folder, open, store, now, partMs, lives }: Settle
     await cutHoles(local, mine)
     const gaps = gapsOf(mine)
     const shelf = openShelf(join(folder, 'staging', account), local.jail)
+    const forget = ({ id, path }: ShelvedFile): void => {
+      shelf.remove(id, path)
+      store.removeShelved(account, id)
+    }
     for (const file of store.shelved(account)) {
-      if (file.kind !== 'open' || lives(file.owner)) continue
+      if (lives(file.owner)) continue
+      if (file.kind === 'kept' && file.size === 0) {
+        const held = shelf.stat(file.id, file.path)
+        // Of two names: the kill came before the other one was replaced.
+        if (held === undefined || held.nlink > 1) forget(file)
+        else store.putShelved(account, { ...file, size: held.size, until: now() + rules.keepMs })
+      }
+      if (file.kind !== 'open') continue
       const found = shelf.stat(file.id, file.path)
       const gap = found === undefined ? undefined : gaps.get(keyOf(found))
       const had = found?.size ?? 0
       const size = gap === undefined ? had : cutOf(had, gap.prefix, gap.floor)
-      if (size === 0 || partMs === 0) {
-        shelf.remove(file.id, file.path)
-        store.removeShelved(account, file.id)
+      if (size === 0 || rules.partMs === 0) {
+        forget(file)
         continue
       }
       if (size < had) shelf.cut(file.id, file.path, size)
-      store.putShelved(account, { ...file, kind: 'part', size, until: now() + partMs })
+      store.putShelved(account, { ...file, kind: 'part', size, until: now() + rules.partMs })
     }
   }
   if (dead.length === names.length) sweep(join(folder, 'staging'), store)

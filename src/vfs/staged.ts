@@ -62,6 +62,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     syncFolder: shelf.syncFolder,
   })
   const here = new OpenHere()
+  const inPlace = (file: FileHandle, path: VirtualPath): FileHandle =>
+    here.counted(honest(file, path, parts.durable === 'always'))
 
   const stat = (path: VirtualPath, follow = true): Stat | undefined => {
     try {
@@ -91,14 +93,14 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       if (stages) return overwrites.open(now(vfs.realpath(path)), found, flags)
       const empty = found.size === 0 && found.nlink === 1
       return then(vfs.open(path, flags, attrs), (file) =>
-        empty ? files.begun(file, path) : here.counted(honest(file, path)),
+        empty ? files.begun(file, path) : inPlace(file, path),
       )
     }
     const target = now(vfs.realpath(path))
     if (flags.append && found.size > 0) refuseMix(target)
     return then(vfs.open(path, flags, attrs), (file) =>
       flags.append || found.size === 0
-        ? here.counted(honest(file, path))
+        ? inPlace(file, path)
         : openUntruncated(file, target, found, stages && !flags.read),
     )
   }
@@ -128,7 +130,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   }
 
   function openUntruncated(file: FileHandle, path: VirtualPath, old: Stat, stages: boolean): FileHandle {
-    const handle = undecided(here.counted(honest(file, path)), {
+    const handle = undecided(inPlace(file, path), {
       oldSize: old.size,
       refuse(offset) {
         if (offset === old.size) refuseMix(path)

@@ -81,7 +81,14 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     leave()
   }
   const closeDurably = async (): Promise<void> => {
-    await file.sync()
+    try {
+      await file.sync()
+    } catch (error) {
+      left()
+      leave()
+      await file.abandon()
+      throw error
+    }
     finish()
     await parts.syncFolder(path)
   }

@@ -28,6 +28,8 @@ export interface AccountOptions {
   readonly homes?: string
   /** The files and rows of one whose process was killed. */
   readonly after?: StagedAccount
+  /** The files and rows of one whose process lives. */
+  readonly beside?: StagedAccount
 }
 
 export interface StagedAccount extends AsyncDisposable {
@@ -50,17 +52,19 @@ let processes = 0
 /** Ada's files on the disk as a server has them, without a server. */
 export async function stagedAccount(options: AccountOptions = {}): Promise<StagedAccount> {
   const { bytes = null, files = null, clock = systemClock, siblings = alone } = options
-  const folder = options.after?.folder ?? (await mkdtemp(join(tmpdir(), 'staged-')))
+  const shared = options.after ?? options.beside
+  const folder = shared?.folder ?? (await mkdtemp(join(tmpdir(), 'staged-')))
   const name = `process-${++processes}`
   if (options.homes !== undefined) await symlink(options.homes, join(folder, 'home'))
+  const lives = (other: string): boolean => other === name || options.beside !== undefined
   const home = join(folder, 'home', 'ada')
   await mkdir(home, { recursive: true })
-  const database = options.after?.database ?? openDatabase(':memory:')
+  const database = shared?.database ?? openDatabase(':memory:')
   const books = openBooks({
     ledger: sqlLedger({
       database,
       self: { pid: processes, start: name, boot: '' },
-      isAlive: ({ start }) => start === name,
+      isAlive: ({ start }) => lives(start),
     }),
     measure: () => measure(home),
     limitsOf: async () => ({ bytes, files }),
@@ -74,7 +78,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     clock,
     uploads: sqlUploads(database),
     process: name,
-    lives: (other) => other === name,
+    lives,
     siblings,
     rules: {
       overwrite: options.overwrite ?? 'staged',

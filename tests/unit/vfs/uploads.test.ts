@@ -1,55 +1,24 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type ErrorCode, isOpError } from '../../../src/base/error.ts'
 import { measure } from '../../../src/vfs/measure.ts'
-import { virtualPath } from '../../../src/vfs/path.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
-import type { FileHandle, OpenFlags } from '../../../src/vfs/vfs.ts'
-import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
-
-const p = (text: string) => virtualPath(text)
-const NEW: OpenFlags = { write: true, create: true, truncate: true }
-/** As plain scp and a resume open. */
-const UNTRUNCATED: OpenFlags = { write: true, create: true }
-
-const bytes = (text: string) => [Buffer.from(text, 'latin1')]
-
-async function put(vfs: StagedFileSystem, path: string, text: string): Promise<void> {
-  const file = await vfs.open(p(path), NEW)
-  await file.write(bytes(text), 0)
-  await file.close()
-}
-
-const onDisk = ({ home }: StagedAccount, path: string) => readFile(join(home, path), 'latin1')
-
-async function isPartial(vfs: StagedFileSystem, path: string): Promise<boolean> {
-  return (await vfs.stat(p(path))).partial === true
-}
-
-async function refuses(code: ErrorCode, act: () => unknown, words: RegExp = /./): Promise<void> {
-  await assert.rejects(
-    async () => act(),
-    (error) => isOpError(error, code) && words.test(error.message),
-    `expected ${code}`,
-  )
-}
-
-/** An overwrite of `path` whose connection breaks. */
-async function interrupted(vfs: StagedFileSystem, path: string, text: string): Promise<void> {
-  const file = await vfs.open(p(path), NEW)
-  await file.write(bytes(text), 0)
-  await file.abandon()
-}
-
-/** Books and disk agree: what is in the home is used, what is out of sight reserved. */
-async function balanced({ book, home, staging }: StagedAccount): Promise<void> {
-  const { used, reserved, files } = book.usage
-  const aside = await measure(staging)
-  assert.deepEqual({ bytes: used, files, reserved }, { ...(await measure(home)), reserved: aside.bytes })
-}
+import type { FileHandle } from '../../../src/vfs/vfs.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import {
+  balanced,
+  bytes,
+  interrupted,
+  isPartial,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
 
 test('new file: is partial until CLOSE, for every session', async () => {
   await using ada = await stagedAccount()

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { test } from 'node:test'
+import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import {
+  balanced,
+  bytes,
+  interrupted,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
+
+test('kept: what was replaced is kept, the newest alone', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  for (const text of ['1', '22', '333']) await put(vfs, '/a', text)
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+    [{ kind: 'kept', path: '/a', size: 2 }],
+  )
+  assert.equal((await readdir(ada.staging)).length, 1)
+  await balanced(ada)
+})
+
+test('kept: not what was never whole', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  const first = await one.open(p('/a'), NEW)
+  await first.write(bytes('the first, its beginning'), 0)
+  const second = await two.open(p('/a'), NEW)
+  await second.write(bytes('the second'), 0)
+  await first.abandon()
+
+  await second.close()
+
+  assert.deepEqual(one.shelved(), [])
+  assert.equal(await onDisk(ada, 'a'), 'the second')
+  await balanced(ada)
+})
+
+test('kept: not what somebody still writes, for it would change after it was replaced', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const writer = await two.open(p('/a'), UNTRUNCATED)
+  await writer.write(bytes('OLD'), 4)
+
+  await put(one, '/a', 'the new')
+
+  assert.deepEqual(one.shelved(), [])
+  await refuses('ENOENT', () => one.restore(p('/a')), /Nothing that "\/a" replaced is kept/)
+  await writer.close()
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+  await balanced(ada)
+})
+
+test('kept: not what has another name, which is restore enough', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const file = await one.open(p('/a'), NEW)
+  await file.write(bytes('the new'), 0)
+  await two.link(p('/a'), p('/b'))
+
+  await file.close()
+
+  assert.deepEqual(one.shelved(), [])
+  assert.deepEqual([await onDisk(ada, 'a'), await onDisk(ada, 'b')], ['the new', 'the old'])
+  await balanced(ada)
+})
+
+test('kept: only if it fits, and its reader is ended where it does not', async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567890')
+  const reader = await two.open(p('/a'), { read: true })
+
+  await put(one, '/a', 'abcdefgh')
+
+  assert.deepEqual(one.shelved(), [])
+  await refuses('ESTALE', () => reader.read([Buffer.alloc(10)], 0), /Replaced meanwhile, open it again/)
+  await reader.close()
+  await balanced(ada)
+})
+
+test('keep-replaced 0: nothing is kept; a reader goes on while there is room for what it reads', async () => {
+  await using ada = await stagedAccount({ bytes: 30, keepMs: 0 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567890')
+  const reader = await two.open(p('/a'), { read: true })
+
+  await put(one, '/a', 'abc')
+
+  assert.deepEqual(one.shelved(), [])
+  assert.equal(ada.book.usage.used, 13)
+  const into = Buffer.alloc(10)
+  await reader.read([into], 0)
+  assert.equal(into.toString('latin1'), '1234567890')
+  await reader.close()
+  await balanced(ada)
+})
+
+test('expiry: a replaced file is kept for keep-replaced and a part for keep-parts, and no longer', async () => {
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ clock, keepMs: 1000, partMs: 3000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await put(vfs, '/a', 'the new')
+  await interrupted(vfs, '/a', 'the newest')
+  const kinds = () => vfs.shelved().map(({ kind }) => kind)
+
+  clock.pass(999)
+  assert.deepEqual(kinds(), ['kept', 'part'])
+  clock.pass(1)
+  assert.deepEqual(kinds(), ['part'])
+  await refuses('ENOENT', () => vfs.restore(p('/a')))
+  clock.pass(2000)
+
+  await refuses('EINVAL', () => vfs.resume(p('/a'), 10), /^"\/a" has 7 bytes here, not 10/)
+  assert.deepEqual(kinds(), [])
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+test('keep-parts 0: what is interrupted leaves nothing', async () => {
+  await using ada = await stagedAccount({ partMs: 0 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+
+  await interrupted(vfs, '/a', 'the new')
+
+  assert.deepEqual(vfs.shelved(), [])
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+for (const [passed, stays] of [
+  [59_999, true],
+  [60_000, false],
+] as const)
+  test(`rclone's REMOVE: ${passed} ms after the failure it means the ${stays ? 'failed upload' : 'file'}`, async () => {
+    const clock = fakeClock()
+    await using ada = await stagedAccount({ bytes: 12, clock })
+    const vfs = await ada.session()
+    await put(vfs, '/a', '1234567890')
+    await overfilled(vfs, '/a')
+    clock.pass(passed)
+
+    await vfs.unlink(p('/a'))
+
+    assert.equal((await readdir(ada.home)).includes('a'), stays)
+  })
+
+test("rclone's REMOVE: after a new upload of the name it means the file", async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const vfs = await ada.session()
+  await put(vfs, '/b', '12')
+  await put(vfs, '/a', '1234567890')
+  await overfilled(vfs, '/a')
+  await vfs.unlink(p('/b'))
+  await put(vfs, '/a', 'abc')
+
+  await vfs.unlink(p('/a'))
+
+  assert.deepEqual(await readdir(ada.home), [])
+})
+
+/** An overwrite that does not fit. */
+async function overfilled(vfs: StagedFileSystem, path: string): Promise<void> {
+  const file = await vfs.open(p(path), NEW)
+  await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 0))
+  await refuses('EIO', () => file.close())
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { link, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { sqlUploads } from '../../../src/store/sql-uploads.ts'
+import { settle } from '../../../src/vfs/settle.ts'
+import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
+import { balanced, bytes, interrupted, isPartial, NEW, onDisk, p, put } from '../../support/staged-files.ts'
+
+/** A file on the shelf as a kill in the middle of a replacement leaves it: held, and not yet called kept. */
+async function held(ada: StagedAccount, make: (path: string) => Promise<void>): Promise<void> {
+  await make(join(ada.staging, 'held'))
+  const until = Date.now() + 60_000
+  const row = { id: 'held', kind: 'kept', path: p('/a'), size: 0, until, owner: 'a process' } as const
+  sqlUploads(ada.database).putShelved('ada', row)
+}
+
+test('after a kill before the new file was in place: what was held is the old file still, and is let go', async () => {
+  await using killed = await stagedAccount()
+  await put(await killed.session(), '/a', 'the old')
+  await held(killed, (path) => link(join(killed.home, 'a'), path))
+
+  await using ada = await stagedAccount({ after: killed })
+
+  const vfs = await ada.session()
+  assert.deepEqual(vfs.shelved(), [])
+  assert.equal((await vfs.stat(p('/a'))).nlink, 1)
+  await balanced(ada)
+})
+
+test('after a kill when the new file was in place: what was replaced is kept with its bytes', async () => {
+  await using killed = await stagedAccount()
+  await put(await killed.session(), '/a', 'the new')
+  await held(killed, (path) => writeFile(path, 'the old one'))
+
+  await using ada = await stagedAccount({ after: killed, keepMs: 3_600_000 })
+
+  const vfs = await ada.session()
+  const [kept, ...others] = vfs.shelved()
+  assert.deepEqual([kept?.kind, kept?.size, others.length], ['kept', 11, 0])
+  assert.ok(kept!.until > Date.now() + 3_000_000)
+  await balanced(ada)
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), 'the old one')
+  await balanced(ada)
+})
+
+test('after a kill: a part is only kept if it fits and parts are wanted', async () => {
+  for (const options of [{ partMs: 0 }, { bytes: 15 }]) {
+    await using killed = await stagedAccount()
+    const before = await killed.session()
+    await put(before, '/a', '1234567890')
+    const file = await before.open(p('/a'), NEW)
+    await file.write(bytes('abcdef'), 0)
+
+    await using ada = await stagedAccount({ after: killed, ...options })
+
+    const vfs = await ada.session()
+    assert.deepEqual(vfs.shelved(), [])
+    assert.deepEqual(await readdir(ada.staging), [])
+    await balanced(ada)
+  }
+})
+
+test('after a kill: what nothing is written down about is swept from the shelf', async () => {
+  await using killed = await stagedAccount()
+  await interrupted(await killed.session(), '/new', 'a new file leaves nothing there')
+  await put(await killed.session(), '/a', 'the old')
+  await interrupted(await killed.session(), '/a', 'the new')
+  await writeFile(join(killed.staging, 'unknown'), 'of a database that was put back')
+
+  await using ada = await stagedAccount({ after: killed })
+
+  await ada.session()
+  assert.equal((await readdir(ada.staging)).length, 1)
+  await balanced(ada)
+})
+
+test('after a kill: an account whose home is gone is forgotten', async () => {
+  await using killed = await stagedAccount()
+  await interrupted(await killed.session(), '/a', 'a beginning')
+  await rm(killed.home, { recursive: true })
+  const store = sqlUploads(killed.database)
+  assert.equal(store.partials('ada').length, 1)
+
+  await settle({
+    folder: killed.folder,
+    open: join(killed.folder, 'data/open-uploads'),
+    store,
+    now: Date.now,
+    rules: { keepMs: 1, partMs: 1 },
+    lives: () => false,
+  })
+
+  assert.deepEqual(store.accounts(), [])
+})
+
+test('a start beside a process that lives leaves alone what that one has open', async () => {
+  await using living = await stagedAccount()
+  const first = await living.session()
+  await put(first, '/a', 'the old')
+  const fresh = await first.open(p('/fresh'), NEW)
+  await fresh.write(bytes('12345'), 0)
+  await fresh.write(bytes('789'), 6)
+  const over = await first.open(p('/a'), NEW)
+  await over.write(bytes('the new'), 0)
+  await writeFile(join(living.staging, 'being-made'), 'its row is not there yet')
+
+  await using ada = await stagedAccount({ beside: living })
+
+  assert.ok((await readdir(ada.staging)).includes('being-made'))
+  assert.equal((await (await ada.session()).stat(p('/fresh'))).size, 9)
+  await fresh.write(bytes('6'), 5)
+  await fresh.close()
+  await over.close()
+  assert.equal(await onDisk(ada, 'fresh'), '123456789')
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+  assert.ok(!(await isPartial(first, '/fresh')))
+})
