@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { readersEnvironment } from '../support/reader.ts'
-import { succeed, without, withoutPython } from '../support/run-client.ts'
+import { succeed, without, withoutPython, withoutSshfs } from '../support/run-client.ts'
 import { PROJECT, startServer, type TestServer } from '../support/start-server.ts'
 import { sameFile } from '../support/trees.ts'
 
@@ -26,7 +27,11 @@ before(async () => {
   cpSync(join(PROJECT, 'docs'), join(folder, 'docs'), { recursive: true })
   env = readersEnvironment(server)
 })
-after(() => server?.[Symbol.asyncDispose]())
+after(async () => {
+  // Still there when the block that mounts it failed.
+  if (!withoutSshfs()) spawnSync('fusermount3', ['-uzq', join(folder, 'mounted')])
+  await server?.[Symbol.asyncDispose]()
+})
 
 for (const block of BLOCKS) {
   test(`README: runs as written: ${block.split('\n')[0]}`, { skip: missing(block) }, async () => {
@@ -47,6 +52,7 @@ test('README: has blocks to run, the first transfer arrives, and restore brings 
 
 function missing(block: string): string | false {
   if (/\bparamiko\b/.test(block)) return withoutPython('paramiko')
+  if (/\bsshfs\b/.test(block)) return withoutSshfs()
   return without(
     'ssh-keygen',
     ...PROGRAMS.filter((program) => new RegExp(`(^|[ '])${program} `, 'm').test(block)),

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
-  accessSync,
   appendFileSync,
   closeSync,
-  constants,
   copyFileSync,
   cpSync,
   existsSync,
@@ -21,25 +19,14 @@ import {
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { makeByteNames, sameByteNames } from '../support/byte-names.ts'
-import { succeed, without } from '../support/run-client.ts'
+import { succeed, without, withoutSshfs } from '../support/run-client.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { makeTree, noise, sameFile, sameTree } from '../support/trees.ts'
 
-const skip = without('sshfs', 'fusermount3', 'ssh-keygen') || noFuse()
+const skip = without('ssh-keygen') || withoutSshfs()
 let server: TestServer
 let local: string
 let mounted: string
-
-/** apt cannot bring a device, so this one is a skip on CI as well. */
-function noFuse(): string | false {
-  try {
-    accessSync('/dev/fuse', constants.R_OK | constants.W_OK)
-  } catch {
-    return 'no /dev/fuse here'
-  }
-  const probe = spawnSync('sh', ['-c', 'exec 3<>/dev/fuse'])
-  return probe.status === 0 ? false : '/dev/fuse cannot be opened here'
-}
 
 before(async () => {
   if (skip) return

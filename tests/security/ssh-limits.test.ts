@@ -66,6 +66,14 @@ test('limit: the grace time runs from the connection on, whatever is said in it'
   assert.ok(performance.now() - began < 7_000, `${performance.now() - began} ms`)
 })
 
+// Mallory is through the key exchange, and then has all the time in the world.
+test('limit: the grace time ends who never tries to log in', async () => {
+  await using porch = await startPorch(silent, { limits: { graceMs: 1000 } })
+  using mallory = await rawClient(porch.port, false)
+
+  assert.equal((await mallory.next()).name, 'closed')
+})
+
 // Mallory fills all places of those who have not logged in, and nobody else gets one.
 test('limit: when all places of strangers are taken, the oldest goes for the newcomer', LATE, async () => {
   await using porch = await startPorch(silent, { limits: { unauthenticated: 3, graceMs: FAR } })

@@ -84,6 +84,12 @@ export function withoutPython(module: string): string | false {
   return `no python3 has ${module}`
 }
 
+/** `without` for sshfs. apt cannot bring the device, so that is a skip on CI as well. */
+export function withoutSshfs(): string | false {
+  const probe = spawnSync('sh', ['-c', 'exec 3<>/dev/fuse'])
+  return without('sshfs', 'fusermount3') || (probe.status === 0 ? false : '/dev/fuse cannot be opened here')
+}
+
 function found(program: string): boolean {
   const path = `${process.env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/sbin`
   return path.split(delimiter).some((folder) => existsSync(join(folder, program)))

@@ -40,7 +40,8 @@ export async function startPorch(
   const porch = await serve({
     listen: { host: '127.0.0.1', port: 0 },
     hostKeys: await hostKeys(),
-    limits,
+    // Longer than any test: what another limit must end is not ended by this one.
+    limits: { graceMs: 600_000, ...limits },
     log: silentLog,
     clock: systemClock,
     authenticator,
