@@ -13,6 +13,7 @@ export const ADA = { name: 'ada', password: 'engine' }
 
 export interface StartedPorch extends AsyncDisposable {
   readonly port: number
+  drain(ms: number): Promise<void>
 }
 
 /** A porch where ada comes in by her password or one of `keys` (blobs), and every request is served by `handler`. */
@@ -49,7 +50,7 @@ export async function startPorch(
     dataPath: wantedPath(),
     ...paths,
   })
-  return { port: porch.address.port, [Symbol.asyncDispose]: () => porch.drain(0) }
+  return { port: porch.address.port, drain: porch.drain, [Symbol.asyncDispose]: () => porch.drain(0) }
 }
 
 let made: Promise<readonly HostKey[]> | undefined
