@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import { type RawClient, rawClient } from '../support/raw-client.ts'
 import { startPorch } from '../support/start-porch.ts'
@@ -69,4 +70,27 @@ test('channel: ends a connection that sends beyond its window', { timeout: 20_00
   for (let i = 0; i < 400; i += 1) client.protocol.channelData(0, Buffer.alloc(32_000))
 
   assert.equal((await heard).name, 'closed')
+})
+
+// Nobody attacks: a client asks one small thing after another, and each answer would wait 40 ms for the last one's
+// acknowledgement (Nagle's algorithm). Node keeps what was asked of the kernel with the socket.
+test('channel: what is sent is sent at once, whatever the kernel would wait for', async () => {
+  await using porch = await startPorch(silent)
+  const accepted: object[] = []
+  const note = (message: unknown): void => void accepted.push((message as { socket: object }).socket)
+  subscribe('net.server.socket', note)
+  try {
+    using _ = await rawClient(porch.port)
+  } finally {
+    unsubscribe('net.server.socket', note)
+  }
+
+  const noDelay = accepted.map((socket) => {
+    const symbol = Object.getOwnPropertySymbols(socket).find(
+      ({ description }) => description === 'kSetNoDelay',
+    )
+    return symbol && (socket as Record<symbol, unknown>)[symbol]
+  })
+
+  assert.deepEqual(noDelay, [true])
 })
