@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { advertised } from '../../../src/sftpd/extensions.ts'
 import { MAX_HANDLES } from '../../../src/sftpd/handles.ts'
 import { Builder } from '../../../src/wire/builder.ts'
 import { MAX_DATA, MAX_PACKET, Status } from '../../../src/wire/constants.ts'
@@ -23,6 +26,16 @@ function numbers(body: Uint8Array): number[] {
   while (fields.left >= 8) all.push(fields.uint64())
   return all
 }
+
+test('extensions: PROTOCOL.md tells of those that are advertised, with their versions', () => {
+  const protocol = readFileSync(join(import.meta.dirname, '../../../PROTOCOL.md'), 'latin1')
+  const rows = protocol.slice(protocol.indexOf('## 3. Extensions')).matchAll(/^\| (`[^|]+) \|/gm)
+  const told = [...rows].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`([^`]+)` (\d)/g)].map(([, name, version]) => `${name} ${version}`),
+  )
+
+  assert.deepEqual(told.sort(), advertised.map(({ name, data }) => `${name} ${data}`).sort())
+})
 
 test('extensions: each one that is advertised is served, and no other', async () => {
   const running = await startSftp()
