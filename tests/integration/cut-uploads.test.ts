@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts'
 import { run, without } from '../support/run-client.ts'
+import { isStaged, stagingArea } from '../support/staging-area.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { noise } from '../support/trees.ts'
 import { md5, type Uploader, uploaders } from '../support/uploaders.ts'
@@ -56,17 +57,6 @@ async function brokenWay(bytes: number, begun: () => boolean): Promise<CuttingPr
   return way
 }
 
-/** Names on the shelf, where overwrites are staged. */
-function shelf(): readonly string[] {
-  const folder = join(server.var, 'staging/ada')
-  return existsSync(folder) ? readdirSync(folder).map((id) => join(folder, id)) : []
-}
-
-/** Whether there is one with bytes that `before` has not. */
-function isStaged(before: readonly string[]): boolean {
-  return shelf().some((path) => !before.includes(path) && statSync(path, { throwIfNoEntry: false })?.size)
-}
-
 /** Where the way breaks: the same places in each run. */
 function* offsets(seed: number): Generator<number> {
   let x = seed
@@ -107,8 +97,8 @@ for (const name of ['OpenSSH sftp', 'lftp', 'psftp', 'exec']) {
     if (client.skip) return t.skip(client.skip)
     const old = noise(700_001, 3)
     writeFileSync(join(server.home('ada'), 'over.bin'), old)
-    const before = shelf()
-    await using proxy = await brokenWay(900_000, () => isStaged(before))
+    const before = stagingArea(server)
+    await using proxy = await brokenWay(900_000, () => isStaged(server, before))
     assert.notEqual((await client.put(source, 'over.bin', proxy.port)).status, 0)
     assert.ok(stored('over.bin').equals(old))
     await interrupted('over.bin')

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
 import { run, without } from '../support/run-client.ts'
+import { whileRead } from '../support/second-reader.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { noise } from '../support/trees.ts'
 import { uploaders } from '../support/uploaders.ts'
@@ -28,40 +29,6 @@ before(async () => {
 after(() => server?.[Symbol.asyncDispose]())
 
 const target = () => join(server.home('ada'), 'over.bin')
-
-/** Reads a file again and again, in a process of its own; how often it found something else than was there at first. */
-const READER = `
-import { readFileSync } from 'node:fs'
-const first = readFileSync(process.argv[1])
-let rounds = 0, other = 0
-process.on('SIGTERM', () => { console.log(JSON.stringify({ rounds, other })); process.exit(0) })
-console.log('reading')
-const again = () => {
-  rounds += 1
-  try { if (!readFileSync(process.argv[1]).equals(first)) other += 1 } catch { other += 1 }
-  setImmediate(again)
-}
-again()`
-
-async function whileRead(path: string, act: () => Promise<void>): Promise<void> {
-  const reader = spawn(process.execPath, ['--input-type=module', '-e', READER, path])
-  let out = ''
-  const begun = once(reader.stdout, 'data')
-  reader.stdout.on('data', (bytes: Buffer) => {
-    out += bytes
-  })
-  const closed = once(reader, 'close')
-  await begun
-  try {
-    await act()
-  } finally {
-    reader.kill('SIGTERM')
-    await closed
-  }
-  const { rounds, other } = JSON.parse(out.split('\n')[1]!) as { rounds: number; other: number }
-  assert.ok(rounds > 0)
-  assert.equal(other, 0, `${other} of ${rounds} reads found something else`)
-}
 
 const CLIENTS = [
   'OpenSSH sftp',

@@ -11,6 +11,8 @@ export interface CuttingProxy extends AsyncDisposable {
    * and cuts when it resolves. What a peer has not read by the time of a cut is lost to it.
    */
   cutAfter(bytes: readonly number[], once?: () => Promise<void>): void
+  /** The next connection stands still after so many bytes, both ways counted, and goes on when `until` resolves: nothing is lost. */
+  holdAfter(bytes: number, until: () => Promise<void>): void
   /** Cuts what is open now. */
   cut(): void
   /** Where connections go from now on: a server that came back may have another port. */
@@ -23,6 +25,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
   let aim = target
   let budgets: number[] = []
   let ready: (() => Promise<void>) | undefined
+  let nextHold: { left: number; readonly until: () => Promise<void> } | undefined
   let cuts = 0
   let lastCut = 0
   const end = (pair: readonly [Socket, Socket]): void => {
@@ -35,6 +38,16 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     const pair = [near, far] as const
     open.add(pair)
     let left = budgets.shift() ?? Number.POSITIVE_INFINITY
+    const hold = nextHold
+    nextHold = undefined
+    let held = false
+    const standStill = async (until: () => Promise<void>): Promise<void> => {
+      held = true
+      for (const socket of pair) socket.pause()
+      await until()
+      held = false
+      for (const socket of pair) socket.resume()
+    }
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -47,7 +60,11 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
         left -= bytes.length
         if (!to.write(passed)) {
           from.pause()
-          to.once('drain', () => from.resume())
+          to.once('drain', () => held || from.resume())
+        }
+        if (hold !== undefined && hold.left > 0) {
+          hold.left -= passed.length
+          if (hold.left <= 0) void standStill(hold.until)
         }
         if (left > 0) return
         const cut = (): void => {
@@ -73,6 +90,9 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
     cutAfter(bytes, once) {
       budgets = [...bytes]
       ready = once
+    },
+    holdAfter(bytes, until) {
+      nextHold = { left: bytes, until }
     },
     cut() {
       for (const pair of [...open]) {

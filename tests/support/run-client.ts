@@ -19,17 +19,21 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Seconds after which it is killed. */
   readonly seconds?: number
+  /** Kills it (SIGKILL). */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Runs a program to its end. Never rejects for what the program did: look at `status`. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Done> {
-  const { input, cwd, env = process.env, seconds = 90 } = options
+  const { input, cwd, env = process.env, seconds = 90, signal } = options
   const command = [program, ...args].join(' ')
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
     const out: Buffer[] = []
     const err: Buffer[] = []
-    const late = setTimeout(() => child.kill('SIGKILL'), seconds * 1000)
+    const kill = (): void => void child.kill('SIGKILL')
+    const late = setTimeout(kill, seconds * 1000)
+    signal?.addEventListener('abort', kill, { once: true })
     child.stdout.on('data', (bytes: Buffer) => out.push(bytes))
     child.stderr.on('data', (bytes: Buffer) => err.push(bytes))
     // A program may end before it has read its input: its status says more than EPIPE.

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-// @ts-expect-error It has no types.
-import SftpClient from 'ssh2-sftp-client'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Done, type RunOptions, run, without } from './run-client.ts'
 import type { TestServer } from './start-server.ts'
+
+const FAST_PUT = join(import.meta.dirname, 'fast-put.ts')
 
 /** A real client that uploads the file `local` as `name`, through `port`. */
 export interface Uploader {
@@ -17,11 +17,11 @@ export interface Uploader {
   readonly resume?: (local: string, name: string, port: number) => Promise<Done>
 }
 
-/** The clients that people use, with ada's key or password. */
-export function uploaders(server: TestServer): readonly Uploader[] {
+/** The clients that people use, with ada's key or password; each a program, which `signal` kills. */
+export function uploaders(server: TestServer, signal?: AbortSignal): readonly Uploader[] {
   const { folder, key, password } = server
   const env = { ...process.env, HOME: folder, LFTP_HOME: folder }
-  const options: RunOptions = { env, cwd: folder, seconds: 60 }
+  const options: RunOptions = { env, cwd: folder, seconds: 60, signal }
   const ssh = (port: number) => [
     '-F',
     '/dev/null',
@@ -108,7 +108,8 @@ export function uploaders(server: TestServer): readonly Uploader[] {
     {
       name: 'fastPut',
       skip: false,
-      put: (local, name, port) => fastPut(local, name, port, key),
+      put: (local, name, port) =>
+        run(process.execPath, ['--no-warnings', FAST_PUT, String(port), key, local, name], options),
     },
     {
       name: 'exec',
@@ -133,32 +134,6 @@ export function uploaders(server: TestServer): readonly Uploader[] {
       },
     },
   ]
-}
-
-/** As a program: 0 when it was done. */
-async function fastPut(local: string, name: string, port: number, key: string): Promise<Done> {
-  const client = new SftpClient()
-  client.on('error', () => {})
-  const done = {
-    command: `fastPut ${basename(local)} (${statSync(local).size})`,
-    stdout: '',
-    bytes: Buffer.alloc(0),
-  }
-  try {
-    await client.connect({
-      host: '127.0.0.1',
-      port,
-      username: 'ada',
-      privateKey: readFileSync(key),
-      retries: 0,
-    })
-    await client.fastPut(local, name)
-    await client.end()
-    return { ...done, status: 0, stderr: '' }
-  } catch (error) {
-    await client.end().catch(() => {})
-    return { ...done, status: 1, stderr: String(error) }
-  }
 }
 
 export function md5(bytes: Uint8Array): string {
