@@ -124,16 +124,16 @@ export class Shelved {
    * Whether it is; if not, the caller removes it.
    */
   interrupt(id: string, path: VirtualPath, size: number, reserved: number): boolean {
-    const { book, clock, owner } = this.#parts
-    const { partMs } = this.#parts.rules
-    const fits = partMs > 0 && size > 0 && size - reserved <= book.free
-    if (!fits) {
-      book.release(reserved)
-      this.end(id)
-      return false
+    const { book, clock, owner, rules } = this.#parts
+    const { partMs } = rules
+    if (partMs > 0 && size > 0) {
+      this.dropPart(path)
+      const part = { id, kind: 'part', path, size, until: clock.now() + partMs, owner } as const
+      if (this.#lay(part, size - reserved)) return true
     }
-    this.dropPart(path)
-    return this.#lay({ id, kind: 'part', path, size, until: clock.now() + partMs, owner }, size - reserved)
+    book.release(reserved)
+    this.end(id)
+    return false
   }
 
   part(path: VirtualPath): ShelvedFile | undefined {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import fs from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
+import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
@@ -41,6 +43,7 @@ test('kept: not what was never whole', async () => {
   await second.close()
 
   assert.deepEqual(one.shelved(), [])
+  assert.deepEqual(sqlUploads(ada.database).partials('ada'), [])
   assert.equal(await onDisk(ada, 'a'), 'the second')
   await balanced(ada)
 })
@@ -73,6 +76,30 @@ test('kept: not what has another name, which is restore enough', async () => {
 
   assert.deepEqual(one.shelved(), [])
   assert.deepEqual([await onDisk(ada, 'a'), await onDisk(ada, 'b')], ['the new', 'the old'])
+  await balanced(ada)
+})
+
+test('kept: what could not be replaced after all is let go', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new'), 0)
+  const broken = mock.method(fs, 'renameSync', () => {
+    throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO' })
+  })
+  try {
+    await refuses('EIO', () => file.close())
+  } finally {
+    broken.mock.restore()
+  }
+
+  assert.equal((await vfs.stat(p('/a'))).nlink, 1)
+  assert.deepEqual(
+    vfs.shelved().map(({ kind }) => kind),
+    ['part'],
+  )
+  assert.equal(await onDisk(ada, 'a'), 'the old')
   await balanced(ada)
 })
 
@@ -136,8 +163,8 @@ test('keep-parts 0: what is interrupted leaves nothing', async () => {
 
   await interrupted(vfs, '/a', 'the new')
 
-  assert.deepEqual(vfs.shelved(), [])
   assert.deepEqual(await readdir(ada.staging), [])
+  assert.deepEqual(vfs.shelved(), [])
   await balanced(ada)
 })
 
