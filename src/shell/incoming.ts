@@ -1,7 +1,7 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { parentOf, virtualPath } from '../vfs/path.ts'
-import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { FileHandle, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { MOST_SIZE } from '../zmodem/line.ts'
 import type { IncomingFile, Storage } from '../zmodem/receive.ts'
 import { prefixCrc } from '../zmodem/send.ts'
@@ -39,8 +39,7 @@ export function storageIn(parts: IncomingParts): Storage {
     const there = await statOf(vfs, path)
     if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(path)}" is a folder`, { path })
     if (there !== undefined && file.resume && there.size > 0) {
-      await checkProof(parts, path, there.size, proof)
-      return { handle: await vfs.open(path, { write: true }), from: there.size }
+      return { handle: await proved(parts, path, there.size, proof), from: there.size }
     }
     if (there !== undefined && there.size > 0 && !parts.force) {
       throw new OpError(
@@ -84,13 +83,13 @@ function safeName(name: string): string {
   return name
 }
 
-/** A resume goes on where both sides have the same, and nowhere else. */
-async function checkProof(
+/** What is there, opened to go on with: where both sides have the same, and nowhere else. */
+async function proved(
   { vfs, signal, log }: IncomingParts,
   path: VirtualPath,
   size: number,
   proof: Proof,
-): Promise<void> {
+): Promise<FileHandle> {
   const theirs = await proof(size)
   if (theirs === undefined) {
     throw new OpError(
@@ -99,18 +98,19 @@ async function checkProof(
       { path },
     )
   }
-  const file = await vfs.open(path, { read: true })
+  const file = await (vfs.resume?.(path, size) ?? vfs.open(path, { read: true, write: true }))
   try {
     const ours = await prefixCrc(file, size, signal)
-    if (ours === theirs) return
+    if (ours === theirs) return file
     log('resume refused', { path: shown(path), theirs: hex(theirs), ours: hex(ours) })
     throw new OpError(
       'EINVAL',
       `Same name, different content: "${shown(path)}" has CRC ${hex(ours)} in its ${size} bytes here and ${hex(theirs)} at your side; nothing was changed`,
       { path },
     )
-  } finally {
-    await file.close()
+  } catch (error) {
+    await file.abandon()
+    throw error
   }
 }
 

@@ -31,6 +31,23 @@ test('kept: what was replaced is kept, the newest alone', async () => {
   await balanced(ada)
 })
 
+test('kept: who reads what is no longer kept goes on reading it, and it counts until then', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the first')
+  const reader = await two.open(p('/a'), { read: true })
+  await put(one, '/a', 'the second')
+
+  await put(one, '/a', 'the third')
+
+  assert.equal(ada.book.usage.used, 'the third'.length + 'the first'.length)
+  const into = Buffer.alloc(9)
+  await reader.read([into], 0)
+  assert.equal(into.toString('latin1'), 'the first')
+  await reader.close()
+  await balanced(ada)
+})
+
 test('kept: not what was never whole', async () => {
   await using ada = await stagedAccount()
   const [one, two] = [await ada.session(), await ada.session()]
@@ -151,8 +168,8 @@ test('expiry: a replaced file is kept for keep-replaced and a part for keep-part
   clock.pass(2000)
 
   await refuses('EINVAL', () => vfs.resume(p('/a'), 10), /^"\/a" has 7 bytes here, not 10/)
-  assert.deepEqual(kinds(), [])
   assert.deepEqual(await readdir(ada.staging), [])
+  assert.deepEqual(kinds(), [])
   await balanced(ada)
 })
 

@@ -361,6 +361,35 @@ test('interrupted overwrite: a new one, or the removal of its name, discards the
   await balanced(ada)
 })
 
+test('interrupted overwrite: the OPEN of a new one discards the part', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'part')
+
+  const file = await vfs.open(p('/a'), NEW)
+
+  assert.deepEqual(vfs.shelved(), [])
+  await file.close()
+})
+
+test('interrupted overwrite: of two of a name the later one is the part', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const files = [await one.open(p('/a'), NEW), await two.open(p('/a'), NEW)]
+  await files[0]!.write(bytes('of one'), 0)
+  await files[1]!.write(bytes('two'), 0)
+
+  for (const file of files) await file.abandon()
+
+  assert.deepEqual(
+    one.shelved().map(({ size }) => size),
+    [3],
+  )
+  await balanced(ada)
+})
+
 test('interrupted overwrite: parts are given up, the oldest first, when room is needed', async () => {
   await using ada = await stagedAccount({ bytes: 100 })
   const vfs = await ada.session()
