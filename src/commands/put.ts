@@ -38,10 +38,12 @@ export const put: Command = {
     if (args.length < 1 || args.length > 2 || call.matched) throw usageError(command)
     const name = args[1] ?? args[0]!
     const path = virtualPath(name, context.cwd)
-    const token = tokenOf(call)
+    const asked = tokenOf(call)
     const size = numberOf(call, 'size')
     const there = await statOf(context, path)
     if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(name)}" is a folder`)
+    // Of nothing there is nothing to prove.
+    const token = there === undefined && asked?.offset === 0 ? undefined : asked
     if (token === undefined && there !== undefined && !has('force')) {
       throw new OpError(
         'EEXIST',

@@ -84,6 +84,13 @@ const TABLE: readonly Case[] = [
   { words: 'put short.txt --size 10', input: 'short', status: 1, error: /ended at 5 of 10 bytes/ },
   { words: 'get short.txt', status: 1, out: '', error: /is partial: its upload was not finished/ },
   { words: 'get --partial short.txt', status: 0, out: 'short' },
+  { words: `put zero.txt --offset 0 --md5 ${md5('')}`, input: 'zero', status: 0, out: /^stored 4 bytes/ },
+  {
+    words: `put never.txt --offset 3 --md5 ${md5('new')}`,
+    input: 'er',
+    status: 1,
+    error: /"\/never.txt" has 0 bytes here, not 3/,
+  },
   { words: 'get *.txt', status: 2, error: /Several names fit/ },
   { words: 'get full', status: 1, error: /folder/ },
   { words: 'quota', status: 0, out: /of 1 GiB used/ },
@@ -128,7 +135,7 @@ test('ssh exec: --json is one value', { skip }, async () => {
     limit: 2 ** 30,
     reserved: 5,
     free: 2 ** 30 - used - 5,
-    files: 6,
+    files: 7,
     fileLimit: null,
   })
   assert.deepEqual(
