@@ -4,7 +4,7 @@ import type { Book } from '../../src/quota/book.ts'
 import type { Usage } from '../../src/quota/ledger.ts'
 import type { VirtualFileSystem } from '../../src/vfs/vfs.ts'
 
-export { lengthOf, writes } from '../../src/vfs/metered.ts'
+export { writes } from '../../src/vfs/metered.ts'
 
 const REPLACED = /\/src\/(quota\/book|vfs\/metered)\.ts$/
 

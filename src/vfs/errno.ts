@@ -7,6 +7,7 @@ const SENTENCES: Readonly<Record<string, readonly [code: ErrorCode, sentence: st
   EPERM: ['EPERM', 'Not permitted: %'],
   EBADF: ['EBADF', 'Not open for this: %'],
   EBUSY: ['EBUSY', 'In use: %'],
+  ECANCELED: ['ECANCELED', 'The session has ended: %'],
   EDQUOT: ['EDQUOT', "The disk's own quota is used up: %"],
   EEXIST: ['EEXIST', 'Exists already: %'],
   EFBIG: ['EFBIG', 'Too large for this disk: %'],

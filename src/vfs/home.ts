@@ -85,7 +85,7 @@ export async function openHomes({ folder, openBook, clock, ...parts }: HomesPart
     // An account that was deleted and made again has other books.
     if (known?.book === book) return known
     const inodes = new Inodes()
-    book.onCount(() => inodes.unlinkedBytes)
+    book.onCount(() => inodes.unseenBytes)
     const made = {
       book,
       inodes,

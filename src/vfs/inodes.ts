@@ -1,36 +1,40 @@
+import { type Awaitable, isPromise } from '../base/awaitable.ts'
+import type { Book } from '../quota/book.ts'
 import type { Stat } from './vfs.ts'
 
 /** An inode that is open or was charged in another way: one entry however many handles and names it has. */
 export interface Inode {
-  /** Bytes charged for it: its size. */
+  /** Bytes charged for it: its size, when nothing is on its way to it. */
   size: number
   handles: number
   /** Those of them that may write. */
   writers: number
-  /** Writes that a slow disk has not answered yet. */
-  pending: number
   /** Its last name is gone; its bytes go with the last handle. */
   unlinked: boolean
-  /** Lent to an overwrite that is under way: at least this much stays charged, whatever is cut off the file. */
-  lent?: number
+  /** To an overwrite that is under way: at least this much stays charged, whatever is cut off the file. */
+  lent?: Lent
   /** It was replaced, and there was no room to keep its bytes for those who read it: their handles end. */
   replaced?: boolean
+  /** What each of its handles does then. */
+  readonly ends: Set<() => void>
+  /** The end of what was begun last of all that changes it; undefined when nothing is on its way. */
+  last?: Promise<void>
+}
+
+interface Lent {
+  readonly bytes: number
+  /** The size of the file. */
+  readonly there: () => number
 }
 
 /** The inodes of one account that are open now, over all its sessions. */
 export class Inodes {
   readonly #open = new Map<string, Inode>()
 
-  /** One handle more; give it back with `close`. */
+  /** One handle more; give it back with `leave`. */
   enter(stat: Stat): Inode {
     const key = keyOf(stat)
-    const inode = this.#open.get(key) ?? {
-      size: stat.size,
-      handles: 0,
-      writers: 0,
-      pending: 0,
-      unlinked: false,
-    }
+    const inode = this.#open.get(key) ?? inodeOf(stat.size)
     inode.handles += 1
     this.#open.set(key, inode)
     return inode
@@ -40,10 +44,13 @@ export class Inodes {
     return this.#open.get(keyOf(stat))
   }
 
-  /** Bytes of those whose last name is gone. */
-  get unlinkedBytes(): number {
+  /** Bytes that are charged and that no scan of the home finds: of removed files, and lent ones that were cut off. */
+  get unseenBytes(): number {
     let sum = 0
-    for (const { unlinked, size } of this.#open.values()) if (unlinked) sum += size
+    for (const { unlinked, size, lent } of this.#open.values()) {
+      if (unlinked) sum += size
+      else if (lent !== undefined) sum += Math.max(0, size - lent.there())
+    }
     return sum
   }
 
@@ -51,9 +58,48 @@ export class Inodes {
   leave(stat: Pick<Stat, 'dev' | 'ino'>, inode: Inode): boolean {
     inode.handles -= 1
     if (inode.handles > 0) return false
-    this.#open.delete(keyOf(stat))
+    const key = keyOf(stat)
+    if (this.#open.get(key) === inode) this.#open.delete(key)
     return true
   }
+
+  /** Its last name is gone and its bytes are no longer charged: its handles end, so that nothing holds them on the disk. */
+  end(stat: Pick<Stat, 'dev' | 'ino'>, inode: Inode): void {
+    inode.replaced = true
+    inode.size = 0
+    delete inode.lent
+    // The disk may give its number to another file.
+    this.#open.delete(keyOf(stat))
+    for (const end of inode.ends) end()
+  }
+}
+
+/** One that nobody has open. */
+export function inodeOf(size: number): Inode {
+  return { size, handles: 0, writers: 0, unlinked: false, ends: new Set() }
+}
+
+/**
+ * Changes the inode when all that was to change it before has ended: now, if nothing is on its way. All that makes the
+ * file longer or shorter, and closes it, goes through here: so its charge is its size whenever the lane is free.
+ */
+export function inLane<T>(inode: Inode, change: () => Awaitable<T>): Awaitable<T> {
+  const done = inode.last === undefined ? change() : inode.last.then(change)
+  if (!isPromise(done)) return done
+  const ended = (): void => {
+    if (inode.last === last) delete inode.last
+  }
+  const last: Promise<void> = done.then(ended, ended)
+  inode.last = last
+  return done
+}
+
+/** In the lane: the file has this size, what it is charged beyond is free again. */
+export function giveDown(inode: Inode, size: number, book: Book): void {
+  const charged = Math.max(size, inode.lent?.bytes ?? 0)
+  if (charged >= inode.size) return
+  book.give(inode.size - charged)
+  inode.size = charged
 }
 
 function keyOf({ dev, ino }: Pick<Stat, 'dev' | 'ino'>): string {

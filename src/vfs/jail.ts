@@ -49,9 +49,11 @@ export interface Jail extends Disposable {
  * they go back the way we came, and stop at the root.
  */
 export function openJail(home: string): Jail {
-  const root = openSync(home, ENTER)
+  /** Not kept once it is closed: the number may be another folder's then. */
+  let root: number | undefined = openSync(home, ENTER)
 
   function walk<T>(path: VirtualPath, follow: boolean, use: (place: Place) => T): T {
+    if (root === undefined) throw failure('ECANCELED', path)
     const todo = namesOf(path).toReversed()
     const folders: number[] = [root]
     const names: string[] = []
@@ -106,7 +108,15 @@ export function openJail(home: string): Jail {
     }
   }
 
-  return { walk, [Symbol.dispose]: () => closeSync(root) }
+  return {
+    walk,
+    [Symbol.dispose]() {
+      if (root === undefined) return
+      const closing = root
+      root = undefined
+      closeSync(closing)
+    },
+  }
 }
 
 /** A name in a folder that is open. */

@@ -1,11 +1,11 @@
 import { now } from '../base/awaitable.ts'
 import type { Book } from '../quota/book.ts'
-import type { Inodes } from './inodes.ts'
+import { giveDown, type Inodes, inLane } from './inodes.ts'
 import type { FileHandle, Stat } from './vfs.ts'
 
 /** The old file's bytes while an overwrite of it is under way: charged once for both, so that a full account can replace a file. */
 export interface Loan {
-  /** Bytes. */
+  /** Bytes; none any more when another overwrite replaced the old file and nothing is charged for it. */
   readonly size: number
   /** The old file is charged again for what it is. */
   end(): void
@@ -15,24 +15,29 @@ export interface Loan {
 export function lend(file: FileHandle, old: Stat, inodes: Inodes, book: Book): Loan {
   const inode = inodes.find(old)
   let open = true
-  const close = (): void => {
-    if (!open) return
-    open = false
-    void file.abandon()
+  if (inode === undefined || inode.lent !== undefined) {
+    return {
+      size: 0,
+      end() {
+        if (open) void file.abandon()
+        open = false
+      },
+    }
   }
-  if (inode === undefined || inode.lent !== undefined) return { size: 0, end: close }
-  inode.lent = old.size
+  const there = (): number => now(file.stat()).size
+  inode.lent = { bytes: old.size, there }
   return {
-    size: old.size,
+    get size() {
+      return inode.replaced ? 0 : old.size
+    },
     end() {
       if (!open) return
+      open = false
       delete inode.lent
-      const found = now(file.stat())
-      if (found.size < inode.size) {
-        book.give(inode.size - found.size)
-        inode.size = found.size
-      }
-      close()
+      void inLane(inode, () => {
+        giveDown(inode, there(), book)
+        void file.abandon()
+      })
     },
   }
 }

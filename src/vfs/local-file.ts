@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
+import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { failure, fileError } from './errno.ts'
 import { statOf } from './local-stat.ts'
 import type { FileHandle, NewAttrs, Stat, VirtualPath } from './vfs.ts'
@@ -14,13 +15,16 @@ export interface LocalFile extends FileHandle {
   truncate(size: number): void
   stat(): Stat
   setstat(attrs: NewAttrs): void
-  close(): void
-  abandon(): void
+  /** Work off the loop: what it began with stays open until it is done. EBADF. */
+  later<T>(work: (descriptor: number) => Promise<T>): Promise<T>
 }
 
 /** Takes the descriptor over. `append`: every write goes to the end, whatever its offset (POSIX O_APPEND). */
 export function openedFile(descriptor: number, path: VirtualPath, append: boolean): LocalFile {
   let open: number | undefined = descriptor
+  /** Work off the loop that is under way. */
+  let users = 0
+  let lastGone: (() => void) | undefined
 
   function withFile<T>(work: (descriptor: number) => T): T {
     if (open === undefined) throw failure('EBADF', path)
@@ -31,11 +35,32 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     }
   }
 
-  const close = (): void => {
+  async function later<T>(work: (descriptor: number) => Promise<T>): Promise<T> {
+    if (open === undefined) throw failure('EBADF', path)
+    users += 1
+    try {
+      return await work(open)
+    } catch (error) {
+      throw fileError(error, path)
+    } finally {
+      users -= 1
+      if (users === 0) lastGone?.()
+    }
+  }
+
+  /** The number may be another file's at once: nobody who works with it may be left. */
+  const close = (): Awaitable<void> => {
     if (open === undefined) return
     const closing = open
     open = undefined
-    fs.closeSync(closing)
+    if (users === 0) return fs.closeSync(closing)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    lastGone = resolve
+    return promise.then(() => fs.closeSync(closing))
+  }
+
+  const failed = (error: unknown): never => {
+    throw fileError(error, path)
   }
 
   return {
@@ -49,19 +74,14 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     truncate: (size) => withFile((fd) => fs.ftruncateSync(fd, size)),
     stat: () => withFile((fd) => statOf(fs.fstatSync(fd))),
     setstat: (attrs) => withFile((fd) => setAttrs(fd, attrs)),
-    async sync() {
-      if (open === undefined) throw failure('EBADF', path)
+    later,
+    sync: () => later((fd) => fsync(fd)),
+    close() {
       try {
-        await fsync(open)
+        const done = close()
+        return isPromise(done) ? done.catch(failed) : done
       } catch (error) {
-        throw fileError(error, path)
-      }
-    },
-    close: () => {
-      try {
-        close()
-      } catch (error) {
-        throw fileError(error, path)
+        return failed(error)
       }
     },
     abandon: close,

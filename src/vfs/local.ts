@@ -143,7 +143,7 @@ function openFile(
   throw failure('EBUSY', path)
 
   function opened(descriptor: number, pace: Pace): FileHandle {
-    return pacedFile(openedFile(descriptor, path, flags.append === true), path, pace)
+    return pacedFile(openedFile(descriptor, path, flags.append === true), pace)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Book } from '../quota/book.ts'
 import { handleOver } from './handle-over.ts'
 import type { Loan } from './loan.ts'
 import type { LocalFile } from './local-file.ts'
-import { lengthOf } from './metered.ts'
+import { lengthOf } from './metered-file.ts'
 import type { Refusals } from './refusals.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
@@ -60,8 +60,11 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   /** Set aside beyond the old file's bytes, which are lent to it. */
   let reserved = staged.reserved
   let broken = false
-  /** After a commit that came before the CLOSE: the file under its name. */
+  /** A commit that came before the CLOSE. */
+  let early: { readonly done: Awaitable<void> } | undefined
+  /** After it: the file under its name. */
   let below: FileHandle | undefined
+  let closed = false
 
   const missing = (end: number): number => Math.max(0, end - loan.size) - reserved
   const grow = (end: number): void => {
@@ -206,8 +209,26 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       await (below ?? file).sync()
       if (below === undefined) written.synced(size)
     },
-    close: () => (below === undefined ? commit() : below.close()),
-    abandon: () => (below === undefined ? void interrupt() : below.abandon()),
+    close() {
+      closed = true
+      if (below !== undefined) return below.close()
+      return early === undefined ? commit() : early.done
+    },
+    abandon() {
+      closed = true
+      return below === undefined ? void interrupt() : below.abandon()
+    },
+  }
+  const commitEarly = (): Awaitable<void> => {
+    early ??= {
+      done: then(commit(), () =>
+        then(parts.reopen(path), (opened) => {
+          if (closed) return opened.abandon()
+          below = opened
+        }),
+      ),
+    }
+    return early.done
   }
   const handle: Overwrite = Object.defineProperties(
     handleOver(() => below ?? file, changes),
@@ -215,14 +236,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       path: { value: path },
       size: { get: () => written.size },
       broken: { get: () => broken },
-      commit: {
-        value: () =>
-          then(commit(), () =>
-            then(parts.reopen(path), (opened) => {
-              below = opened
-            }),
-          ),
-      },
+      commit: { value: commitEarly },
       discard: { value: discard },
     },
   ) as Overwrite

@@ -1,9 +1,8 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import { failure, fileError } from './errno.ts'
 import type { LocalFile } from './local-file.ts'
 import type { Pace } from './pace.ts'
-import type { FileHandle, VirtualPath } from './vfs.ts'
+import type { FileHandle } from './vfs.ts'
 
 const readv = promisify(fs.readv)
 const write = promisify(fs.write)
@@ -13,20 +12,13 @@ const fstat = promisify(fs.fstat)
  * An open file that answers at once while its disk does, and with promises when that is slow: then it makes its own
  * session wait, which asks one thing after another, and no other.
  */
-export function pacedFile(file: LocalFile, path: VirtualPath, pace: Pace): FileHandle {
+export function pacedFile(file: LocalFile, pace: Pace): FileHandle {
   /** Where the last write's bytes lay, for those of the next. */
   let memory: Buffer | undefined
 
   /** Off the loop. */
-  const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> => {
-    const { descriptor } = file
-    if (descriptor === undefined) return Promise.reject(failure('EBADF', path))
-    return pace.later(() =>
-      work(descriptor).catch((error) => {
-        throw fileError(error, path)
-      }),
-    )
-  }
+  const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> =>
+    pace.later(() => file.later(work))
   return {
     appends: file.appends,
     get descriptor() {

@@ -184,12 +184,13 @@ export class Shelved {
     const found = shelf.stat(file.id, file.path)
     this.#forget(file)
     this.#release(file)
-    const inode = found === undefined || found.nlink > 1 ? undefined : inodes.find(found)
+    if (found === undefined || found.nlink > 1) return
+    const inode = inodes.find(found)
     if (inode === undefined) return
     if (!needed && file.size <= book.free) {
       book.take(file.size, file.path)
       inode.unlinked = true
-    } else inode.replaced = true
+    } else inodes.end(found, inode)
   }
 
   #for(path: VirtualPath, kind: ShelvedFile['kind']): readonly ShelvedFile[] {

@@ -30,12 +30,14 @@ export function substitute(
   { shelf, shelved, partials, book, inodes, stat }: SubstituteParts,
 ): void {
   const current = stat(path)
-  /** A whole file that nobody can change any more. */
+  const holders = current === undefined ? undefined : inodes.find(current)
+  /** A whole file that nobody can change any more, or has borrowed. */
   const keepable = (found: Stat): boolean =>
-    found.nlink === 1 && !partials.has(found) && !inodes.find(found)?.writers
+    found.nlink === 1 && !partials.has(found) && !holders?.writers && holders?.lent === undefined
   if (current !== undefined && current.kind !== 'file')
     throw new OpError('EISDIR', `"${shown(path)}" is a folder now`, { path })
-  const freed = current?.nlink === 1 ? current.size : 0
+  /** What is charged for it: what is on its way to it too. */
+  const freed = current?.nlink === 1 ? (holders?.size ?? current.size) : 0
   const more = Math.max(0, size - freed - reserved)
   if (more > 0) book.take(more, path)
   let held: string | undefined
@@ -60,10 +62,9 @@ export function substitute(
   if (current === undefined) return
   partials.unmark(current)
   if (held !== undefined && shelved.keep(held, path, current.size)) return
-  const holders = inodes.find(current)
   if (holders === undefined || current.nlink > 1) return
   if (freed <= book.free) {
     book.take(freed, path)
     holders.unlinked = true
-  } else holders.replaced = true
+  } else inodes.end(current, holders)
 }

@@ -1,7 +1,7 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { lengthOf } from './metered.ts'
+import { lengthOf } from './metered-file.ts'
 import type { OpenUploads } from './open-uploads.ts'
 import type { Partials } from './partials.ts'
 import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
@@ -57,10 +57,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     }
   }
   /** Whether this was the last one who writes it. */
-  const leave = (): boolean => {
-    open = false
-    return writers.leave(found, file, writing)
-  }
+  const leave = (): boolean => writers.leave(found, file, writing)
 
   /** Not whole: written down, unless its last name is gone. */
   const left = (): void => {
@@ -68,17 +65,23 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     if (nlink > 0) partials.writeDown(found)
     else partials.unmark(found)
   }
-  const finish = (): void => {
-    try {
-      now(file.close())
-    } catch (error) {
-      left()
+  const finish = (): Awaitable<void> => {
+    const finished = (): void => {
+      // The mark goes before the slot: a kill between them leaves it partial, never the other way.
+      if (writing.handles.size === 1 && !writing.taken) partials.unmark(found)
+      leave()
+    }
+    const unfinished = (error: unknown): never => {
+      partials.writeDown(found)
       leave()
       throw error
     }
-    // The mark goes before the slot: a kill between them leaves it partial, never the other way.
-    if (writing.handles.size === 1 && !writing.taken) partials.unmark(found)
-    leave()
+    try {
+      const closed = file.close()
+      return isPromise(closed) ? closed.then(finished, unfinished) : finished()
+    } catch (error) {
+      return unfinished(error)
+    }
   }
   const closeDurably = async (): Promise<void> => {
     try {
@@ -89,7 +92,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
       await file.abandon()
       throw error
     }
-    finish()
+    await finish()
     await parts.syncFolder(path)
   }
 
@@ -135,6 +138,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     },
     close() {
       if (!open) return file.close()
+      open = false
       if (writing.taken) {
         leave()
         return then(file.close(), () => {
@@ -156,6 +160,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     },
     abandon() {
       if (!open) return
+      open = false
       if (!writing.taken) left()
       const { cut, size } = written
       const alone = leave()

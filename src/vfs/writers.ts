@@ -48,7 +48,7 @@ export class Writers {
     writing.handles.delete(handle)
     if (writing.taken || writing.handles.size > 0) return false
     writing.slot.free()
-    this.#open.delete(keyOf(inode))
+    if (this.find(inode) === writing) this.#open.delete(keyOf(inode))
     return true
   }
 

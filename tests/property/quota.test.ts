@@ -1,184 +1,87 @@
 import assert from 'node:assert/strict'
-import { lstatSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { isOpError } from '../../src/base/error.ts'
-import { copyData } from '../../src/sftpd/copy-data.ts'
-import type { SftpSession } from '../../src/sftpd/session.ts'
 import { measure } from '../../src/vfs/measure.ts'
-import { virtualPath } from '../../src/vfs/path.ts'
-import type { StagedFileSystem } from '../../src/vfs/staged.ts'
-import type { FileHandle } from '../../src/vfs/vfs.ts'
+import type { Pace } from '../../src/vfs/pace.ts'
+import { operate, type Sitting, sitDown, there } from '../support/quota-sittings.ts'
 import { randomFrom } from '../support/random.ts'
-import { type StagedAccount, slowDisks, stagedAccount } from '../support/staged-account.ts'
+import { stagedAccount } from '../support/staged-account.ts'
 
 const LIMIT = 512 * 1024
 const FILES = 60
 const SESSIONS = 6
 const OPERATIONS = 400
 const SEEDS = Number(process.env.QUOTA_SEEDS ?? 20)
+const FIRST = Number(process.env.QUOTA_FIRST ?? 1)
 /** Operations of each session between two quiet points; and between two looks at the disk. */
 const ROUND = 40
 const LOOK = 12
 
-interface Sitting {
-  vfs: StagedFileSystem
-  readonly open: FileHandle[]
-  /** The client went away in the middle, and comes back. */
-  reconnect(): Promise<void>
-}
+/** Operations that each session has under way at once: one as by SFTP, or more. */
+const outstanding = (seed: number): number => 1 + (seed % 3)
 
-async function sitDown(ada: StagedAccount): Promise<Sitting> {
-  const open: FileHandle[] = []
-  const sitting: Sitting = {
-    vfs: await ada.session(),
-    open,
-    async reconnect() {
-      for (const handle of open.splice(0)) await handle.abandon()
-      await sitting.vfs[Symbol.asyncDispose]()
-      sitting.vfs = await ada.session()
+/** A disk that answers at once, a moment later, or long after it is done; nobody knows before. */
+function moodyDisk(random: (below: number) => number): Pace {
+  const turns = async (): Promise<void> => {
+    for (let left = random(4); left > 0; left--) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  return {
+    get quick() {
+      return random(4) === 0
+    },
+    now: (work) => work(),
+    async later(work) {
+      await turns()
+      try {
+        return await work()
+      } finally {
+        await turns()
+      }
     },
   }
-  return sitting
 }
 
-/** The server's own copy between two files that are open. */
-async function copy(from: FileHandle, offset: number, to: FileHandle, toOffset: number): Promise<void> {
-  const files = new Map([from, to].map((file, i) => [String(i), { file, read: 0, written: 0 }]))
-  const handles = { file: (name: string) => files.get(name)! }
-  const session = { handles, signal: new AbortController().signal } as unknown as SftpSession
-  await copyData({ from: '0', offset, length: 0, to: '1', toOffset }, session)
-}
-
-/** One random operation; what the file system refuses is part of life. */
-async function operate(sitting: Sitting, random: (below: number) => number): Promise<void> {
-  const { vfs, open } = sitting
-  const path = () => virtualPath(random(4) === 0 ? `/d${random(3)}/f${random(4)}` : `/f${random(8)}`)
-  const data = () => [new Uint8Array(random(9_000)), new Uint8Array(random(3_000))]
-  const handle = open[random(open.length || 1)]
-  switch (random(23)) {
-    case 0:
-    case 1:
-      open.push(await vfs.open(path(), { write: true, create: true }))
-      break
-    case 2:
-      open.push(await vfs.open(path(), { write: true, create: true, truncate: true }))
-      break
-    case 3:
-      open.push(await vfs.open(path(), { append: true, write: true, create: true }))
-      break
-    case 4:
-      open.push(await vfs.open(path(), { read: true }))
-      break
-    case 5:
-    case 6:
-    case 7:
-      await handle?.write(data(), random(40_000))
-      break
-    case 8:
-      await handle?.write(data(), random(600_000))
-      break
-    case 9:
-      await handle?.truncate(random(60_000))
-      break
-    case 10:
-      await vfs.setstat(path(), { size: random(80_000) })
-      break
-    case 11:
-      await vfs.rename(path(), path(), { replace: random(2) === 0 })
-      break
-    case 12:
-      await vfs.unlink(path())
-      break
-    case 13:
-      if (random(2)) await vfs.mkdir(virtualPath(`/d${random(3)}`))
-      else await vfs.rmdir(virtualPath(`/d${random(3)}`))
-      break
-    case 14:
-      await vfs.symlink(`f${random(8)}`, virtualPath(`/l${random(3)}`))
-      break
-    case 15:
-      await vfs.restore(path())
-      break
-    case 16: {
-      const [part] = vfs.shelved().filter(({ kind }) => kind === 'part')
-      if (part) open.push(await vfs.resume(part.path, part.size))
-      break
-    }
-    case 17:
-      await handle?.write(data(), 0)
-      break
-    case 18:
-    case 19: {
-      const other = open[random(open.length || 1)]
-      if (handle && other && handle !== other) await copy(handle, random(20_000), other, random(100_000))
-      break
-    }
-    case 20:
-      if (random(4) === 0) await sitting.reconnect()
-      break
-    default:
-      if (handle) {
-        open.splice(open.indexOf(handle), 1)
-        if (random(2)) await handle.close()
-        else await handle.abandon()
-      }
-  }
-}
-
-/** Bytes and entries that lie below `folder` at this instant. */
-function there(folder: string): { bytes: number; files: number } {
-  let [bytes, files] = [0, 0]
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    files += 1
-    if (entry.isFile()) bytes += lstatSync(path).size
-    else if (entry.isDirectory()) {
-      const below = there(path)
-      bytes += below.bytes
-      files += below.files
-    }
-  }
-  return { bytes, files }
-}
-
-for (let seed = 1; seed <= SEEDS; seed++) {
+for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
   const durable = seed % 5 === 0 ? 'overwrite' : 'never'
-  test(`quota: six sessions in turns never pass the limit, and equal the disk when it is quiet (seed ${seed}, durable ${durable})`, async () => {
+  test(`quota: six sessions at the same time never pass the limit, and equal the disk when it is quiet (seed ${seed}, durable ${durable})`, async () => {
+    const disk = moodyDisk(randomFrom(seed + 1_000_000))
     await using ada = await stagedAccount({
       bytes: LIMIT,
       files: FILES,
       durable,
-      ...(seed % 4 === 0 ? { paces: slowDisks } : {}),
+      paces: { of: () => disk },
     })
     const { book, home, staging } = ada
-    const sessions: Sitting[] = []
-    for (let i = 0; i < SESSIONS; i++) sessions.push(await sitDown(ada))
+    const sessions = await Promise.all(Array.from({ length: SESSIONS }, () => sitDown(ada)))
     let refused = 0
     let turns = 0
-    const random = randomFrom(seed)
-    const work = async (): Promise<void> => {
-      for (let turn = 0; turn < ROUND * SESSIONS; turn++) {
+    const check = (): void => {
+      const { used, reserved, files } = book.usage
+      assert.ok(used + reserved <= LIMIT && used >= 0 && reserved >= 0, `${used} + ${reserved}`)
+      assert.ok(files <= FILES && files >= 0, `${files} files`)
+      if (++turns % LOOK !== 0) return
+      const now = there(home)
+      assert.ok(now.bytes <= used && now.files <= files, `${now.bytes} of ${used}, ${now.files} of ${files}`)
+    }
+    const work = async (session: Sitting, random: (below: number) => number): Promise<void> => {
+      for (let turn = 0; turn < ROUND / outstanding(seed); turn++) {
         try {
-          await operate(sessions[random(SESSIONS)]!, random)
+          await operate(session, random)
         } catch (error) {
           if (!isOpError(error)) throw error
           if (error.code === 'EDQUOT') refused += 1
         }
-        const { used, reserved, files } = book.usage
-        assert.ok(used + reserved <= LIMIT && used >= 0 && reserved >= 0, `${used} + ${reserved}`)
-        assert.ok(files <= FILES && files >= 0, `${files} files`)
-        if (++turns % LOOK !== 0) continue
-        const now = there(home)
-        assert.ok(
-          now.bytes <= used && now.files <= files,
-          `${now.bytes} of ${used}, ${now.files} of ${files}`,
-        )
+        check()
       }
     }
+    const randoms = sessions.map((_, i) => randomFrom(seed * SESSIONS + i))
     try {
       for (let done = 0; done < OPERATIONS; done += ROUND) {
-        await work()
+        const works = sessions.flatMap((session, i) =>
+          Array.from({ length: outstanding(seed) }, () => work(session, randoms[i]!)),
+        )
+        const outcomes = await Promise.allSettled(works)
+        for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
         for (const { open } of sessions) for (const handle of open.splice(0)) await handle.abandon()
         const found = await measure(home)
         const aside = await measure(staging)
@@ -187,7 +90,7 @@ for (let seed = 1; seed <= SEEDS; seed++) {
       }
       assert.ok(refused > 0, 'the limit was never met')
     } finally {
-      for (const { vfs } of sessions) await vfs[Symbol.asyncDispose]()
+      for (const session of sessions) await session.leave()
     }
   })
 }

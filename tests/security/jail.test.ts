@@ -11,6 +11,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import { isPromise } from '../../src/base/awaitable.ts'
 import { isOpError } from '../../src/base/error.ts'
+import { openJail } from '../../src/vfs/jail.ts'
 import { openLocal } from '../../src/vfs/local.ts'
 import type { Pace } from '../../src/vfs/pace.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
@@ -188,6 +189,21 @@ test('jail: a FIFO, a socket and a device are refused at once, and so are links 
       'ENOTDIR',
     )
   }
+})
+
+test('jail: one that was closed goes nowhere, and closes nothing of others when it is closed again', () => {
+  const jail = openJail(home)
+  jail[Symbol.dispose]()
+  // Its number is another folder's now.
+  using other = openJail(home)
+
+  assert.throws(() => jail.walk(p('/f'), true, ({ path }) => path), { code: 'ECANCELED' })
+  jail[Symbol.dispose]()
+
+  assert.equal(
+    other.walk(p('/none'), true, ({ path }) => path),
+    '/none',
+  )
 })
 
 test('jail: 200 calls that fail leave no descriptor open', () => {

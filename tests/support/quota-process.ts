@@ -81,7 +81,7 @@ process.on('disconnect', () => process.exit())
 async function work(seed: number, operations: number): Promise<{ written: number; refused: number }> {
   const book = await books.open('ada')
   const inodes = new Inodes()
-  book.onCount(() => inodes.unlinkedBytes)
+  book.onCount(() => inodes.unseenBytes)
   const vfs = metered(openLocal(home), { book, inodes, refusals: new Refusals(systemClock) })
   const random = randomFrom(seed)
   const open: FileHandle[] = []

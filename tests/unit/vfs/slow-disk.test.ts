@@ -1,35 +1,199 @@
 import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { measure } from '../../../src/vfs/measure.ts'
 import type { Pace } from '../../../src/vfs/pace.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
-import { stagedAccount } from '../../support/staged-account.ts'
+import type { FileHandle, VirtualFileSystem } from '../../../src/vfs/vfs.ts'
+import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
 
-/** What is written is written in a later turn of the loop. */
-const later: Pace = {
-  quick: false,
-  now: (work) => work(),
-  later: (work) => new Promise<void>((resolve) => setImmediate(resolve)).then(work),
+/** What is written and read waits until `go`; and what comes then. */
+function heldDisk(): Pace & { go(): void } {
+  const held = Promise.withResolvers<void>()
+  return {
+    quick: false,
+    now: (work) => work(),
+    later: (work) => held.promise.then(work),
+    go: () => held.resolve(),
+  }
 }
 
-test('slow disk: what another session cuts off while a write is on its way is paid for as the file then is', async () => {
-  await using ada = await stagedAccount({ bytes: 10_000, paces: { of: () => later } })
-  const path = virtualPath('/a')
-  const [one, other] = [await ada.session(), await ada.session()]
-  const made = await one.open(path, { write: true, create: true })
-  await made.write([Buffer.alloc(4000)], 0)
-  await made.close()
-  const [writer, cutter] = [await one.open(path, { write: true }), await other.open(path, { write: true })]
+const A = virtualPath('/a')
+const bytes = (count: number): readonly Uint8Array[] => [Buffer.alloc(count, 'x')]
+const code = (wanted: string) => (error: unknown) => isOpError(error) && error.code === wanted
 
-  const within = writer.write([Buffer.alloc(1000)], 3000)
-  await cutter.truncate(0)
-  await within
-  const beyond = writer.write([Buffer.alloc(1000)], 5000)
-  await cutter.truncate(10)
-  await beyond
-  await writer.close()
-  await cutter.close()
+/** Ada with 10,000 bytes of quota and a file of 4,000; what she opens is on a disk that waits. */
+async function withFile(
+  use: (ada: StagedAccount, disk: { go(): void }, open: () => Promise<VirtualFileSystem>) => Promise<void>,
+): Promise<void> {
+  const disk = heldDisk()
+  const folder = await stagedAccount({ bytes: 10_000, paces: { of: () => disk } })
+  await using ada = folder
+  writeFileSync(join(ada.home, 'a'), Buffer.alloc(4000))
+  // As if it had been uploaded.
+  ada.book.take(4000, '/a')
+  ada.book.takeFile('/a')
+  await use(ada, disk, () => ada.session())
+}
 
-  assert.ok(within instanceof Promise)
-  assert.equal(ada.book.usage.used, (await measure(ada.home)).bytes)
+const equalsDisk = async ({ book, home }: StagedAccount): Promise<void> =>
+  assert.deepEqual({ bytes: book.usage.used, files: book.usage.files }, await measure(home))
+
+test('slow disk: what another session cuts off while a write is on its way is cut behind it', async () => {
+  await withFile(async (ada, disk, session) => {
+    const writer = await (await session()).open(A, { write: true })
+    const cutter = await (await session()).open(A, { write: true })
+
+    const within = writer.write(bytes(1000), 3000)
+    const cut = cutter.truncate(0)
+    const beyond = writer.write(bytes(1000), 5000)
+    disk.go()
+    await Promise.all([within, cut, beyond])
+
+    assert.ok(within instanceof Promise && cut instanceof Promise)
+    assert.equal(readFileSync(join(ada.home, 'a')).indexOf('x'), 5000)
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: a size set by name waits for the write that is on its way', async () => {
+  await withFile(async (ada, disk, session) => {
+    const writer = await (await session()).open(A, { write: true })
+    const other = await session()
+
+    const within = writer.write(bytes(1000), 5000)
+    const sized = other.setstat(A, { size: 100 })
+    assert.equal(ada.book.usage.used, 6000)
+    disk.go()
+    await Promise.all([within, sized])
+
+    assert.equal((await other.stat(A)).size, 100)
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: an OPEN with TRUNC in place waits for the write that is on its way', async () => {
+  const disk = heldDisk()
+  await using ada = await stagedAccount({ bytes: 10_000, overwrite: 'in-place', paces: { of: () => disk } })
+  writeFileSync(join(ada.home, 'a'), Buffer.alloc(4000))
+  ada.book.take(4000, '/a')
+  ada.book.takeFile('/a')
+  const writer = await (await ada.session()).open(A, { write: true })
+
+  const written = writer.write(bytes(1000), 5000)
+  const opened = (await ada.session()).open(A, { write: true, truncate: true })
+  disk.go()
+  await Promise.all([written, opened])
+
+  assert.equal(ada.book.usage.used, 0)
+  await equalsDisk(ada)
+})
+
+test('slow disk: two sessions that append write one after the other', async () => {
+  await withFile(async (ada, disk, session) => {
+    const [one, two] = [
+      await (await session()).open(A, { write: true, append: true }),
+      await (await session()).open(A, { write: true, append: true }),
+    ]
+
+    const both = [one.write(bytes(1000), 0), two.write(bytes(500), 0)]
+    disk.go()
+    await Promise.all(both)
+
+    assert.equal((await one.stat()).size, 5500)
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: a file that loses its name while it is written is paid for until its handle is closed', async () => {
+  await withFile(async (ada, disk, session) => {
+    const vfs = await session()
+    const writer = await vfs.open(A, { write: true })
+
+    const written = writer.write(bytes(1000), 5000)
+    await vfs.unlink(A)
+    const closed = writer.close()
+    assert.equal(ada.book.usage.used, 6000)
+    disk.go()
+    await Promise.all([written, closed])
+
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: what is being read keeps its descriptor when it is closed meanwhile', async () => {
+  await withFile(async (ada, disk, session) => {
+    const vfs = await session()
+    const reader = await vfs.open(A, { read: true })
+    const into = Buffer.alloc(10, 'y')
+
+    const read = reader.read([into], 0)
+    const { descriptor } = reader
+    const closed = reader.abandon()
+    const made: FileHandle[] = []
+    for (let i = 0; i < 8; i++)
+      made.push(await vfs.open(virtualPath(`/new${i}`), { write: true, create: true }))
+    assert.ok(!made.some((file) => file.descriptor === descriptor))
+    disk.go()
+
+    assert.equal(await read, 10)
+    await closed
+    assert.deepEqual(into, Buffer.alloc(10))
+    assert.equal(reader.descriptor, undefined)
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: a WRITE that the disk will refuse, for the file is open to be read, takes nothing', async () => {
+  await withFile(async (ada, _disk, session) => {
+    const reader = await (await session()).open(A, { read: true })
+
+    assert.throws(() => reader.write(bytes(1000), 5000), code('EBADF'))
+    assert.throws(() => reader.truncate(9000), code('EBADF'))
+    assert.throws(() => reader.setstat({ size: 9000 }), code('EBADF'))
+
+    assert.equal(ada.book.usage.used, 4000)
+  })
+})
+
+test('slow disk: after a CLOSE nothing is written, read or taken', async () => {
+  await withFile(async (ada, disk, session) => {
+    const file = await (await session()).open(A, { read: true, write: true })
+    const written = file.write(bytes(1000), 3000)
+    const closed = file.close()
+
+    assert.throws(() => file.write(bytes(1000), 5000), code('EBADF'))
+    assert.throws(() => file.read([Buffer.alloc(1)], 0), code('EBADF'))
+    disk.go()
+    await Promise.all([written, assert.rejects(async () => closed, code('EIO'))])
+
+    assert.throws(() => file.write(bytes(1000), 5000), code('EBADF'))
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: a write that fails gives back what it has not written, and nothing of the next one', async () => {
+  const held = Promise.withResolvers<void>()
+  let fails = 0
+  const disk: Pace = {
+    quick: false,
+    now: (work) => work(),
+    async later(work) {
+      await held.promise
+      if (++fails === 1) throw new OpError('ENOSPC', 'The disk is full')
+      return work()
+    },
+  }
+  await using ada = await stagedAccount({ bytes: 10_000, paces: { of: () => disk } })
+  const file = await (await ada.session()).open(A, { write: true, create: true })
+
+  const failing = file.write(bytes(3000), 0)
+  const next = file.write(bytes(1000), 3000)
+  held.resolve()
+
+  await assert.rejects(async () => failing, code('ENOSPC'))
+  await next
+  await equalsDisk(ada)
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -530,6 +530,28 @@ test("rclone's REMOVE before the CLOSE of what was refused gives the upload up",
   await balanced(ada)
 })
 
+test('within the session: two requests that commit an overwrite open its file once, and a CLOSE meanwhile closes it', async () => {
+  await using ada = await stagedAccount({ durable: 'overwrite' })
+  const vfs = await ada.session()
+  const fileDescriptors = () => readdirSync('/proc/self/fd').length
+  await put(vfs, '/a', '1234567890')
+  const before = fileDescriptors()
+  for (const again of ['/b', '/a']) {
+    const from = again === '/b' ? '/a' : '/b'
+    const file = await vfs.open(p(from), NEW)
+    await file.write(bytes('abc'), 0)
+    await Promise.allSettled([
+      vfs.rename(p(from), p(again), { replace: true }),
+      vfs.rename(p(from), p(again), { replace: true }),
+      file.close(),
+    ])
+    assert.equal(await onDisk(ada, again.slice(1)), 'abc')
+  }
+
+  assert.equal(fileDescriptors(), before)
+  await balanced(ada)
+})
+
 test('restore: brings the old file back though somebody was reading it', async () => {
   await using ada = await stagedAccount({ bytes: 30 })
   const [vfs, other] = [await ada.session(), await ada.session()]
@@ -557,6 +579,10 @@ test('restore: the reader of a kept file is ended when its room is needed', asyn
   await put(vfs, '/b', 'defgh')
 
   await refuses('ESTALE', () => reader.read([Buffer.alloc(10)], 0), /Replaced meanwhile, open it again/)
+  // Nobody pays for its bytes any more: nothing may hold them on the disk.
+  assert.equal(reader.descriptor, undefined)
+  // The disk may give its number to a new file.
+  for (const name of ['/c', '/d', '/e']) await put(vfs, name, '')
   await reader.close()
   await balanced(ada)
 })
