@@ -48,6 +48,7 @@ class NoBook implements Pick<Book, keyof Book> {
   }
   holdStill() {}
   report() {}
+  square() {}
   giveBack() {}
   fold() {}
 }

@@ -19,6 +19,8 @@ export interface BookParts {
   readonly callBack: () => Promise<void> | undefined
   /** Lets other processes report; undefined when there are none. */
   readonly reports: () => Promise<void> | undefined
+  /** What is there is to be counted again: more was given back than ever was taken. The home holds still until then. */
+  readonly doubt: () => void
 }
 
 /**
@@ -32,6 +34,7 @@ export class Book {
   readonly #share: Share
   readonly #callBack: BookParts['callBack']
   readonly #reports: BookParts['reports']
+  readonly #doubt: BookParts['doubt']
   /** In files, an inode counted once, and in files that were removed while they are open. */
   #used = 0
   /** Set aside: bytes of overwrites not yet committed, of interrupted ones, and of replaced files that are kept. */
@@ -49,11 +52,12 @@ export class Book {
   /** Changes of the home that are under way off the loop. */
   #underWay = 0
 
-  constructor({ account, share, callBack, reports }: BookParts) {
+  constructor({ account, share, callBack, reports, doubt }: BookParts) {
     this.account = account
     this.#share = share
     this.#callBack = callBack
     this.#reports = reports
+    this.#doubt = doubt
   }
 
   /** Of all processes, as they reported last. */
@@ -61,9 +65,9 @@ export class Book {
     const { limits, used, reserved, files } = this.#look()
     return {
       limit: limits.bytes,
-      used: used + this.#used,
+      used: Math.max(0, used + this.#used),
       reserved: reserved + this.#reserved,
-      files: files + this.#files,
+      files: Math.max(0, files + this.#files),
       fileLimit: limits.files,
     }
   }
@@ -124,6 +128,7 @@ export class Book {
 
   give(bytes: number): void {
     this.#used -= bytes
+    if (this.#used + this.#around.used < 0) this.#checkSums()
   }
 
   /** EDQUOT, with nothing set aside, when `bytes` more do not fit. */
@@ -156,6 +161,7 @@ export class Book {
 
   giveFile(): void {
     this.#files -= 1
+    if (this.#files + this.#around.files < 0) this.#checkSums()
   }
 
   /** A new file needs room for at least a byte. EDQUOT. */
@@ -199,11 +205,16 @@ export class Book {
     return this.#share.report(this.#state)
   }
 
-  /** The same, and gives back all that is held ahead of need: another process needs it, or a limit is lower now. */
-  giveBack(): Awaitable<void> {
-    this.#modest = MODEST_LEASES
+  /** The same, and gives back all that is held ahead of need. */
+  square(): Awaitable<void> {
     this.#held = { heldBytes: this.#used + this.#reserved, heldFiles: this.#files }
     return this.#share.report(this.#state)
+  }
+
+  /** The same, for another process needs it, or a limit is lower now. */
+  giveBack(): Awaitable<void> {
+    this.#modest = MODEST_LEASES
+    return this.square()
   }
 
   /** The process is about to end in order: what is set aside is free again. */
@@ -287,6 +298,12 @@ export class Book {
       `Quota used up: ${showBytes(limit - free)} of ${showBytes(limit)}, ${showBytes(bytes - free)} more needed`,
       { path },
     )
+  }
+
+  /** Below nothing: somebody made files behind the server's back, which were then removed through it. */
+  #checkSums(): void {
+    const { used, files } = this.#look()
+    if (this.#used + used < 0 || this.#files + files < 0) this.#doubt()
   }
 
   #look(): Around {

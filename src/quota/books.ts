@@ -41,6 +41,7 @@ export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksP
       share: await ledger.open(account),
       callBack: () => callBack(account),
       reports: () => (siblings.count === 0 ? undefined : siblings.ask(REPORT, account).then(() => {})),
+      doubt: () => doubt(account),
     })
     shared.set(account, book)
     try {
@@ -91,6 +92,18 @@ export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksP
         if (held()) await ledger.count(account, last, found)
       })
     }
+  }
+
+  /** Nobody changes the home, or takes what was given back too often, before it is counted. */
+  function doubt(account: string): void {
+    const book = shared.get(account)
+    if (book === undefined || counting.has(account)) return
+    const counted = (async () => {
+      await ledger.doubt(account)
+      await count(account, book)
+    })()
+    // Not counted: it is still in doubt, and counted when somebody asks for its usage or needs what others hold.
+    book.holdStill(counted.catch(() => {}))
   }
 
   function forget(account: string): void {

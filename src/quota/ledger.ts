@@ -99,6 +99,8 @@ export interface QuotaLedger extends AsyncDisposable {
   remove(account: string): Awaitable<void>
   /** Undefined: all is known. Else the number of the last count: nobody has counted it, or a process died with a share of it. */
   uncounted(account: string): Awaitable<number | undefined>
+  /** It is no longer known what the account has: it is to be counted. */
+  doubt(account: string): Awaitable<void>
   /**
    * The disk is the truth: what was found, less what living processes reported, is what was counted; shares of the
    * dead end. False when another count came between `last` and this one. One atomic step.

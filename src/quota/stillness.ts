@@ -23,7 +23,7 @@ interface Asked {
 
 /** While a home is counted nobody changes it: neither this process nor the others that serve it. */
 export interface Stillness {
-  /** Does `work` while all hold still and have reported. `held`: whether they did, until now. */
+  /** Does `work` while all hold still, have reported and hold nothing ahead of need. `held`: whether they did, until now. */
   during(account: string, book: Book, work: (held: () => boolean) => Promise<void>): Promise<void>
 }
 
@@ -45,7 +45,7 @@ export function stillness(
     else if (again) return false
     else hold(by, book, ms)
     if (!book.idle) return false
-    await book.report()
+    await book.square()
     return true
   }
 
@@ -88,7 +88,7 @@ export function stillness(
     let asking: Promise<void> | undefined
     try {
       while (!(await ask(false)) || !book.idle) await clock.sleep(SOON_MS)
-      await book.report()
+      await book.square()
       asking = siblings.count === 0 ? undefined : keepAsking()
       await work(() => clock.elapsed() <= until)
     } finally {

@@ -73,6 +73,7 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
   )
   const removeAccount = database.prepare('DELETE FROM quota_account WHERE account = ?')
   const removeShares = database.prepare('DELETE FROM quota_share WHERE account = ?')
+  const unknown = database.prepare('UPDATE quota_account SET known = 0 WHERE account = ?')
   const counts = database.prepare('SELECT known, counts FROM quota_account WHERE account = ?')
   const holders = database.prepare(
     `SELECT s.share, p.pid, p.start, p.boot FROM quota_share s LEFT JOIN quota_process p USING (process)
@@ -158,6 +159,7 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
       if (row === undefined) return 0
       return row.known === 0 || deadShares(account).length > 0 ? row.counts : undefined
     },
+    doubt: (account) => void unknown.run(account),
     count: (account, last, { bytes, files }: Found) =>
       inOneStep(database, () => {
         const row = counts.get(account) as { counts: number } | undefined

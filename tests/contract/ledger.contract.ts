@@ -134,6 +134,21 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
     assert.equal(await b.lease(200, 10), true)
   })
 
+  test(`${name}: what is in doubt is to be counted, and known when it is`, async () => {
+    await using world = await open()
+    const { one, two, a } = await twoHolders(world, { bytes: 1000, files: 10 })
+    await a.lease(100)
+    await a.report({ used: 100 })
+
+    await one.ledger.doubt('ada')
+    const last = await two.ledger.uncounted('ada')
+    assert.ok(last !== undefined)
+    assert.equal(await two.ledger.count('ada', last, { bytes: 40, files: 0 }), true)
+
+    assert.equal(await one.ledger.uncounted('ada'), undefined)
+    assert.equal((await a.share.around()).used, -60)
+  })
+
   test(`${name}: what one process removes of another's is room for both`, async () => {
     await using world = await open()
     const { a, b } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 1000, files: 10 })

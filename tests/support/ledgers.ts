@@ -52,6 +52,7 @@ export function late(ledger: QuotaLedger): QuotaLedger {
     setLimits: (account, limits) => later(() => ledger.setLimits(account, limits)),
     remove: (account) => later(() => ledger.remove(account)),
     uncounted: (account) => later(() => ledger.uncounted(account)),
+    doubt: (account) => later(() => ledger.doubt(account)),
     count: (account, last, found) => later(() => ledger.count(account, last, found)),
     [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
   }

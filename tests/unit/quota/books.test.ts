@@ -167,6 +167,37 @@ for (const [name, through] of [
     assert.equal((await usage).used, 10)
   })
 
+  test(`books over ${name}: more given back than was ever taken is counted anew before anything is taken`, async () => {
+    const disk = { bytes: 60, files: 2 }
+    await using ada = await serve({ bytes: 100, files: 10 }, async () => disk, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    await take(b.book, 10)
+    disk.bytes = 70
+
+    a.book.give(1000)
+    const told = a.book.usage
+    assert.deepEqual([told.used >= 0, a.book.has(1)], [true, false])
+    await take(a.book, 20)
+    await take(b.book, 10)
+
+    assert.equal((await b.books.usage('ada')).used, 100)
+    await assert.rejects(take(a.book, 1), refused)
+    await assert.rejects(take(b.book, 1), refused)
+  })
+
+  test(`books over ${name}: more entries given back than there ever were are counted anew`, async () => {
+    await using ada = await serve({ bytes: null, files: 3 }, { bytes: 0, files: 2 }, through)
+    const { book, books } = await ada.start()
+
+    for (let entry = 0; entry < 5; entry++) book.giveFile()
+
+    assert.equal(book.usage.files, 0)
+    await book.ensure(0, 1)
+    book.takeFile('/f')
+    assert.throws(() => book.takeFile('/g'), refused)
+    assert.equal((await books.usage('ada')).files, 3)
+  })
+
   test(`books over ${name}: an account that is deleted and made again begins anew`, async () => {
     await using ada = await serve({ bytes: 100, files: 10 }, { bytes: 0, files: 0 }, through)
     const [a, b] = [await ada.start(), await ada.start()]
