@@ -29,7 +29,6 @@ export function meteredFile(opened: Opened): FileHandle {
   if (before !== undefined) giveDown(inode, found.size, book)
   /** Its CLOSE has come; what came before it is done first. */
   let closing = false
-  let open = true
   /** How the file was when another one took its name and its bytes. */
   let ended: Stat | undefined
 
@@ -48,12 +47,11 @@ export function meteredFile(opened: Opened): FileHandle {
     return used
   }
 
-  function check(): void {
+  function checkThere(): void {
     if (inode.replaced) throw new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
-    if (!open) throw failure('EBADF', path)
   }
   function checkOpen(): void {
-    check()
+    checkThere()
     if (closing) throw failure('EBADF', path)
   }
   /** What makes the file longer or shorter. */
@@ -63,13 +61,12 @@ export function meteredFile(opened: Opened): FileHandle {
     if (!writer) throw failure('EBADF', path)
     return inLane(inode, () =>
       book.whenRoom(Math.max(0, bytes() - inode.size), 0, () => {
-        check()
+        checkThere()
         return change()
       }),
     )
   }
   const leave = (): void => {
-    open = false
     inode.ends.delete(end)
     if (writer) inode.writers -= 1
     if (inodes.leave(found, inode) && inode.unlinked) book.give(inode.size)

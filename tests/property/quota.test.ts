@@ -49,6 +49,7 @@ for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
       bytes: LIMIT,
       files: FILES,
       durable,
+      overwrite: seed % 4 === 3 ? 'in-place' : 'staged',
       paces: { of: () => disk },
     })
     const { book, home, staging } = ada

@@ -213,6 +213,24 @@ for (const [name, through] of [
   })
 }
 
+test('books: what another process has written and this one removes is no reason to count', async () => {
+  let counts = 0
+  await using ada = await serve({ bytes: 100, files: null }, async () => {
+    counts += 1
+    return { bytes: 0, files: 0 }
+  })
+  const [a, b] = [await ada.start(), await ada.start()]
+  await take(b.book, 50)
+  await b.book.report()
+  const before = counts
+
+  a.book.give(50)
+
+  assert.ok(a.book.has(0))
+  assert.equal((await a.books.usage('ada')).used, 0)
+  assert.equal(counts, before)
+})
+
 test('books: a bulk upload asks the ledger once in 8 MiB, and 5,000 small files do not ask for each', async () => {
   await using world = await sqlWorld()
   const { ledger } = await world.start()

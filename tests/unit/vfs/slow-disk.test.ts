@@ -197,3 +197,24 @@ test('slow disk: a write that fails gives back what it has not written, and noth
   await next
   await equalsDisk(ada)
 })
+
+test('in place: one file that two sessions have open and truncate is charged once, as it is', async () => {
+  await using ada = await stagedAccount({ bytes: 10_000, overwrite: 'in-place' })
+  const open = async (truncate: boolean): Promise<FileHandle> =>
+    await (await ada.session()).open(A, { write: true, create: true, truncate })
+  const one = await open(true)
+  await one.write(bytes(6000), 0)
+  await one.close()
+
+  const [two, three] = [await open(false), await open(true)]
+  assert.equal(ada.book.usage.used, 0)
+  await two.write(bytes(4000), 4000)
+  await three.write(bytes(100), 0)
+  const four = await open(true)
+  await four.write(bytes(10), 0)
+  await two.truncate(9000)
+  await assert.rejects(async () => four.write(bytes(2), 9999), code('EDQUOT'))
+  for (const file of [two, three, four]) await file.abandon()
+
+  await equalsDisk(ada)
+})

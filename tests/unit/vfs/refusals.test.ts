@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import { balanced, bytes, NEW, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
+
+const TEN_MINUTES = 600_000
+const words = /^Quota used up: 800 B of 1000 B, 100 B more needed$/
+
+/** An upload of 1,100 bytes that does not fit: 800 are used, 200 free. */
+async function refusedUpload(vfs: StagedFileSystem, path: string): Promise<void> {
+  const file = await vfs.open(p(path), NEW)
+  await refuses('EDQUOT', () => file.write(bytes('x'.repeat(300)), 0), words)
+  await refuses('EIO', () => file.close())
+}
+
+test('a file just refused is refused again at OPEN, by every session, until ten minutes have passed', async () => {
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ bytes: 1000, clock })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/most', 'x'.repeat(800))
+  await refusedUpload(vfs, '/new')
+
+  for (const flags of [NEW, UNTRUNCATED, { ...UNTRUNCATED, append: true }])
+    await refuses('EDQUOT', () => other.open(p('/new'), flags), words)
+  await (await other.open(p('/new'), { read: true })).close()
+  await put(other, '/another', '')
+  clock.pass(TEN_MINUTES - 1)
+  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), words)
+  clock.pass(1)
+
+  await refusedUpload(vfs, '/new')
+  await balanced(ada)
+})
+
+test('a file just refused is let in as soon as more is free than then, and not sooner', async () => {
+  await using ada = await stagedAccount({ bytes: 1000, clock: fakeClock() })
+  const vfs = await ada.session()
+  await put(vfs, '/most', 'x'.repeat(800))
+  await refusedUpload(vfs, '/new')
+  await put(vfs, '/more', 'x'.repeat(50))
+
+  await vfs.setstat(p('/more'), { size: 0 })
+  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), words)
+  await vfs.setstat(p('/most'), { size: 700 })
+
+  await put(vfs, '/new', 'x'.repeat(300))
+  await balanced(ada)
+})
+
+test('an overwrite just refused is refused again at OPEN until ten minutes have passed', async () => {
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ bytes: 1000, keepMs: 0, clock })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'x'.repeat(800))
+  const file = await vfs.open(p('/a'), NEW)
+  await refuses('EDQUOT', () => file.write(bytes('x'.repeat(1100)), 0), words)
+  await refuses('EIO', () => file.close())
+
+  await refuses('EDQUOT', () => vfs.open(p('/a'), NEW), words)
+  clock.pass(TEN_MINUTES)
+
+  await put(vfs, '/a', 'y'.repeat(1000))
+  await balanced(ada)
+})
+
+test('a size that was refused is remembered, too', async () => {
+  await using ada = await stagedAccount({ bytes: 1000, clock: fakeClock() })
+  const vfs = await ada.session()
+  await put(vfs, '/most', 'x'.repeat(800))
+  await put(vfs, '/a', '')
+
+  await refuses('EDQUOT', () => vfs.setstat(p('/a'), { size: 300 }), words)
+
+  await refuses('EDQUOT', () => vfs.open(p('/a'), UNTRUNCATED), words)
+  await balanced(ada)
+})
+
+test('when nothing is left no new file is begun, and what is there can be written on', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'x'.repeat(1000))
+
+  await refuses(
+    'EDQUOT',
+    () => vfs.open(p('/new'), NEW),
+    /^Quota used up: 1000 B of 1000 B, 1 B more needed$/,
+  )
+
+  await put(vfs, '/a', 'y'.repeat(1000))
+  assert.equal(ada.book.usage.files, 1)
+})
+
+test('space: the quota is the disk, less what is used and set aside, whatever is held ahead of need', async () => {
+  await using ada = await stagedAccount({ bytes: 64 * 2 ** 20, files: 100, keepMs: 3_600_000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'x'.repeat(1000))
+  await put(vfs, '/a', 'y'.repeat(500))
+
+  const { total, free, files, freeFiles, usage } = await vfs.space(p('/'))
+
+  assert.deepEqual(
+    { total, free, files, freeFiles, kept: usage?.reserved },
+    { total: 64 * 2 ** 20, free: 64 * 2 ** 20 - 1500, files: 100, freeFiles: 99, kept: 1000 },
+  )
+})
+
+test("space: the disk's own while there is no quota, and never more than it has", async () => {
+  await using free = await stagedAccount()
+  await using vast = await stagedAccount({ bytes: 2 ** 52 })
+  const [disk, quota] = [
+    await (await free.session()).space(p('/')),
+    await (await vast.session()).space(p('/')),
+  ]
+
+  assert.ok(disk.total > 0 && disk.total < 2 ** 52)
+  assert.equal(quota.total, 2 ** 52)
+  assert.ok(quota.free <= disk.total)
+})
