@@ -25,6 +25,8 @@ export type Decision =
 export interface Shown {
   /** Its password or key was right; a code is still asked for. */
   first?: Identity | undefined
+  /** It was asked a question, and has not answered. */
+  asked?: boolean
 }
 
 interface Asking {
@@ -56,7 +58,7 @@ export async function decide(
       }
       case 'keyboard-interactive': {
         if (shown.first?.account === name) return await verifyCode(context, shown.first, asking)
-        const password = await ask(context, 'Password: ')
+        const password = await ask(context, 'Password: ', shown)
         if (!isPassword(password)) return refuse(context, 'keyboard-interactive')
         return await verify(context, name, { method: 'keyboard-interactive', password }, asking)
       }
@@ -134,7 +136,7 @@ async function verifyCode(
     context.reject(shown.first === undefined ? METHODS : ['keyboard-interactive'])
     return { refused: 'one-time code', counts: true }
   }
-  const code = await ask(context, 'One-time code: ')
+  const code = await ask(context, 'One-time code: ', shown)
   if (!isPassword(code)) return refused()
   try {
     await authenticator.second?.verify(identity, code, origin)
@@ -146,11 +148,16 @@ async function verifyCode(
   return { identity }
 }
 
-function ask(context: ssh2.KeyboardAuthContext, prompt: string): Promise<unknown> {
+function ask(context: ssh2.KeyboardAuthContext, prompt: string, shown: Shown): Promise<unknown> {
   return new Promise((resolve) => {
-    context.once('abort', () => resolve(undefined))
+    const heard = (answer: unknown): void => {
+      shown.asked = false
+      resolve(answer)
+    }
+    shown.asked = true
+    context.once('abort', () => heard(undefined))
     context.prompt([{ prompt, echo: false }], (answers: unknown) => {
-      resolve(Array.isArray(answers) && answers.length === 1 ? answers[0] : undefined)
+      heard(Array.isArray(answers) && answers.length === 1 ? answers[0] : undefined)
     })
   })
 }

@@ -94,7 +94,7 @@ export function serveConnection(
   const hearing = stopReadingFromTheDeaf(socket, () =>
     identity === undefined ? MOST_FOR_STRANGERS : 2 * limits.queued,
   )
-  const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, offend)
+  const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, () => shown.asked === true, offend)
   const renewal = renewKeys(peer, limits, offend)
   const grace = timer(Math.max(1, limits.graceMs - (performance.now() - parts.accepted)), () => {
     log.info('login refused', { reason: 'time is up' })

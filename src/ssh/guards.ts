@@ -11,7 +11,7 @@ const LOGIN_SERVICE = 'ssh-userauth'
 const ADMINISTRATIVELY_PROHIBITED = 1
 
 export interface GuardedPeer {
-  /** To be called when the attempt given to 'authentication' is decided: the next one is let through. */
+  /** To be called when an attempt given to 'authentication' is decided: the next one is let through. */
   decided(): void
 }
 
@@ -20,12 +20,14 @@ export interface GuardedPeer {
  * and attempts sent ahead, which its own queue gives back in the wrong order.
  * `leastPacket` is the smallest packet a client may ask for: ssh2 loops for ever at 0, and fills the heap at 1 (its issue 1504).
  * `asked` hears of each request that ssh2 answers by itself.
+ * `answering` says whether the client was asked a question about its login: a new attempt then takes the place of that one (RFC 4252 §5.1).
  * `cut` is given a word for the log, and ends the connection.
  */
 export function guardPeer(
   peer: ssh2.Connection,
   leastPacket: number,
   asked: () => void,
+  answering: () => boolean,
   cut: (why: string) => void,
 ): GuardedPeer {
   const { _protocol: protocol, _chanMgr: channels } = insideOf(peer)
@@ -77,14 +79,14 @@ export function guardPeer(
     return undefined
   })
 
-  let deciding = false
+  let deciding = 0
   const waiting: (() => void)[] = []
   wrap<[...request: unknown[]]>('USERAUTH_REQUEST', (next, p, ...request) => {
     const go = (): void => {
-      deciding = true
+      deciding += 1
       next(p, ...request)
     }
-    if (!deciding) go()
+    if (deciding === 0 || answering()) go()
     else if (waiting.length < MOST_WAITING_AUTHS) waiting.push(go)
     else cut('too many login attempts sent ahead')
     return undefined
@@ -101,8 +103,8 @@ export function guardPeer(
 
   return {
     decided() {
-      deciding = false
-      waiting.shift()?.()
+      deciding -= 1
+      if (deciding === 0) waiting.shift()?.()
     },
   }
 }

@@ -6,37 +6,19 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { ABSURD, chance, TIMES } from '../support/fuzz.ts'
-import { rawClient } from '../support/raw-client.ts'
+import { type RawClient, rawClient } from '../support/raw-client.ts'
+import { kexinit, packet, string } from '../support/ssh-messages.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
 
 const GRACE = 3_000
+/** Connections of those who speak in clear. */
+const AT_ONCE = 50
+/** Messages of one connection. */
+const A_CONNECTION = 16
 const random = chance()
 const nobody = async (): Promise<number> => 0
 
-function string(text: string | Buffer, length = text.length): Buffer {
-  const head = Buffer.alloc(4)
-  head.writeUInt32BE(length >>> 0)
-  return Buffer.concat([head, Buffer.from(text as string, 'latin1')])
-}
-
-/** An unencrypted packet (RFC 4253 §6). */
-function packet(payload: Buffer): Buffer {
-  const padding = 8 - ((5 + payload.length) % 8) + 4
-  const head = Buffer.alloc(5)
-  head.writeUInt32BE(1 + payload.length + padding)
-  head[4] = padding
-  return Buffer.concat([head, payload, Buffer.alloc(padding)])
-}
-
-const KEXINIT = Buffer.concat([
-  Buffer.from([20]),
-  random.bytes(16),
-  ...['curve25519-sha256', 'ssh-ed25519', 'aes128-ctr', 'aes128-ctr', 'hmac-sha2-256', 'hmac-sha2-256'].map(
-    (list) => string(list),
-  ),
-  ...['none', 'none', '', ''].map((list) => string(list)),
-  Buffer.from([0, 0, 0, 0, 0]),
-])
+const KEXINIT = kexinit(random.bytes(16))
 
 /** Streams that a stranger may send at once. */
 function clear(index: number): Buffer {
@@ -109,17 +91,64 @@ function sealed(index: number): Buffer {
   }
 }
 
-test('before login: streams in clear end the connection in time, and nothing else', async () => {
+test('before login: a thousand streams in clear end the connection in time, and nothing else', async () => {
+  await using porch = await startPorch(nobody, { limits: { graceMs: GRACE } })
+
+  for (let sent = 0; sent < 1000 * TIMES; sent += AT_ONCE) {
+    await Promise.all(
+      Array.from({ length: AT_ONCE }, async (_, index) => {
+        const socket = connect(porch.port, '127.0.0.1')
+        socket.on('error', () => {})
+        socket.resume()
+        const ended = once(socket, 'close')
+        socket.end(clear(sent + index))
+        await ended
+      }),
+    )
+  }
+
+  using ada = await rawClient(porch.port)
+  assert.ok(ada)
+})
+
+test('before login: a thousand sealed messages are answered or end the connection, and log nobody in', async () => {
+  await using porch = await startPorch(nobody)
+  let came = 0
+  let sent = 0
+
+  while (sent < 1000 * TIMES) {
+    using mallory = await rawClient(porch.port, false)
+    const closed = mallory.next('nothing')
+    mallory.protocol._handlers.USERAUTH_SUCCESS = () => {
+      came += 1
+    }
+    // Some end the connection, and six failed logins do.
+    for (let open = true, i = 0; open && i < A_CONNECTION; i++) {
+      const message = sealed(sent++)
+      if (isExchange(message)) continue
+      mallory.send(message)
+      open = await answers(mallory, closed)
+    }
+  }
+
+  assert.equal(came, 0)
+  using ada = await rawClient(porch.port)
+  assert.ok(ada)
+})
+
+// Answers wait for the end of a key exchange; hers has none.
+test('before login: halves of key exchanges end with the grace time', async () => {
   await using porch = await startPorch(nobody, { limits: { graceMs: GRACE } })
 
   await Promise.all(
-    Array.from({ length: 40 * TIMES }, async (_, index) => {
-      const socket = connect(porch.port, '127.0.0.1')
-      socket.on('error', () => {})
-      socket.resume()
-      const ended = once(socket, 'close')
-      socket.end(clear(index))
-      await ended
+    Array.from({ length: 30 * TIMES }, async (_, index) => {
+      using mallory = await rawClient(porch.port, false)
+      const closed = mallory.next('nothing')
+      mallory.send(
+        index % 2 ? KEXINIT : Buffer.concat([Buffer.from([20 + random.below(30)]), random.bytes(40)]),
+      )
+      mallory.protocol.authNone(ADA.name)
+      await closed
     }),
   )
 
@@ -127,21 +156,14 @@ test('before login: streams in clear end the connection in time, and nothing els
   assert.ok(ada)
 })
 
-test('before login: sealed messages are answered or end the connection, and log nobody in', async () => {
-  await using porch = await startPorch(nobody, { limits: { graceMs: GRACE } })
-  let came = 0
+const isExchange = (message: Buffer): boolean => message[0]! >= 20 && message[0]! < 50
 
-  for (let index = 0; index < 64 * TIMES; index++) {
-    using mallory = await rawClient(porch.port, false)
-    const answered = mallory.next('USERAUTH_FAILURE', 'USERAUTH_INFO_REQUEST')
-    const success = mallory.next('USERAUTH_SUCCESS').then(({ name }) => name === 'USERAUTH_SUCCESS')
-    mallory.send(sealed(index))
+/** Whether an attempt behind all that was sent is answered, rather than the connection ended. */
+function answers(mallory: RawClient, closed: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    for (const name of ['USERAUTH_FAILURE', 'USERAUTH_INFO_REQUEST'])
+      mallory.protocol._handlers[name] = () => resolve(true)
+    closed.then(() => resolve(false))
     mallory.protocol.authNone(ADA.name)
-    await answered
-    came += (await Promise.race([success, Promise.resolve(false)])) ? 1 : 0
-  }
-
-  assert.equal(came, 0)
-  using ada = await rawClient(porch.port)
-  assert.ok(ada)
-})
+  })
+}

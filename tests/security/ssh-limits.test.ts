@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
 import type { SessionHandler } from '../../src/ssh/session.ts'
 import { rawClient } from '../support/raw-client.ts'
+import { kexinit, packet } from '../support/ssh-messages.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
 
 const silent: SessionHandler = ({ signal }) =>
@@ -34,6 +36,46 @@ async function stranger(
   await once(socket, 'connect')
   if (text !== '') socket.write(text)
   return Object.assign(socket, { ended })
+}
+
+/** A connection with the KEXINIT of both sides, and no more. */
+async function halfExchanged(port: number): Promise<Duplex> {
+  const socket = await stranger(port)
+  socket.write(Buffer.concat([Buffer.from('SSH-2.0-ada\r\n'), packet(kexinit())]))
+  // The server's line is shorter.
+  while (((await once(socket, 'data')) as [Buffer])[0].length < 300);
+  return socket
+}
+
+/** A connection that keeps its KEXINIT back until the server's has come, and then is honest. */
+async function lateClient(port: number): Promise<Duplex> {
+  const socket = await stranger(port)
+  const kept: Buffer[] = []
+  let line = false
+  let free = false
+  const late = new Duplex({
+    read() {},
+    write(bytes: Buffer, _encoding, done) {
+      if (line && !free) kept.push(bytes)
+      else socket.write(bytes)
+      line = true
+      done()
+    },
+  })
+  socket.on('data', (bytes: Buffer) => {
+    late.push(bytes)
+    // Its KEXINIT comes only when it has given up waiting for ours.
+    if (free || bytes.length < 300) return
+    free = true
+    for (const one of kept) socket.write(one)
+  })
+  const client = new ssh2.Client()
+  client.on('error', () => {})
+  const exchanged = once(client, 'handshake')
+  client.connect({ sock: late as Socket, username: 'ada', authHandler: (() => {}) as never })
+  await exchanged
+  socket.once('close', () => late.destroy())
+  return late
 }
 
 async function login(port: number): Promise<ssh2.Client> {
@@ -125,6 +167,28 @@ test(
     three.destroy()
   },
 )
+
+// ada's exchange waits for her; or her line comes alone, and all the rest after the server's.
+for (const [what, come] of [
+  ['has sent its KEXINIT', halfExchanged],
+  ['has made its exchange late', lateClient],
+] as const) {
+  test(`limit: who ${what} is no silent one`, LATE, async () => {
+    await using porch = await startPorch(silent, {
+      limits: { silentPerAddress: 2, silentMs: 0, graceMs: FAR },
+    })
+    const ada = await come(porch.port)
+    const others = [await stranger(porch.port), await stranger(porch.port), await stranger(porch.port)]
+
+    await others[0]!.ended
+
+    assert.deepEqual(
+      [ada, ...others.slice(1)].map((socket) => socket.destroyed),
+      [false, false, false],
+    )
+    for (const socket of [ada, ...others]) socket.destroy()
+  })
+}
 
 // Mallory has a /64 of addresses, as every customer has.
 test('limit: addresses that are counted together share what one may have', LATE, async () => {

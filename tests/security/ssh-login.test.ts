@@ -143,3 +143,24 @@ test('login: answers each of the attempts that were sent ahead', { timeout: 20_0
   assert.equal((await heard).name, 'USERAUTH_SUCCESS')
   assert.equal(failures, 2)
 })
+
+// ada's program asks for a password by a form, is shown it, and shows a password by itself instead.
+test('login: a new attempt takes the place of one that was asked a question', {
+  timeout: 60_000,
+}, async () => {
+  await using porch = await startPorch(nobody)
+  using client = await rawClient(porch.port, false)
+
+  const answers: string[] = []
+  for (const [kind, attempt] of [
+    ['USERAUTH_INFO_REQUEST', () => client.protocol.authKeyboard(ADA.name)],
+    ['USERAUTH_INFO_REQUEST', () => client.protocol.authKeyboard(ADA.name)],
+    ['USERAUTH_FAILURE', () => client.protocol.authNone(ADA.name)],
+    ['USERAUTH_SUCCESS', () => client.protocol.authPassword(ADA.name, ADA.password)],
+  ] as const) {
+    const heard = client.next('USERAUTH_INFO_REQUEST', ...ANSWERS)
+    attempt()
+    answers.push((await heard).name)
+    assert.equal(answers.at(-1), kind)
+  }
+})

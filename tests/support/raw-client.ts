@@ -29,6 +29,7 @@ interface Protocol {
   exec(recipient: number, command: string, wantReply: boolean): void
   subsystem(recipient: number, name: string, wantReply: boolean): void
   authNone(name: string): void
+  authKeyboard(name: string): void
   authPassword(name: string, password: string, newPassword?: string): void
   authPK(
     name: string,
@@ -79,6 +80,8 @@ export async function rawClient(
       : { authHandler: () => void started.resolve() as never }),
   })
   await ready
+  // Two small messages in a row would wait for each other.
+  ;(client as unknown as { _sock: Socket })._sock.setNoDelay(true)
   const protocol = (client as unknown as { _protocol: Protocol })._protocol
   return {
     protocol,

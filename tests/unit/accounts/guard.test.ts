@@ -123,3 +123,46 @@ test('guard: scores of many addresses are bounded', async () => {
   assert.equal(guard.delay('10.0.0.0'), 0)
   assert.equal(guard.delay('10.0.0.255'), 250)
 })
+
+test('guard: a further ban is longer after a restart too, and after a lift or a good month it is as the first', async () => {
+  const clock = clockAt()
+  const store = memory()
+  const offend = async (): Promise<number> => {
+    const guard = await openGuard(settings, store, clock)
+    for (;;) {
+      const ban = await guard.record('192.0.2.1', 'unknown user')
+      if (ban) return ban.until - clock.now()
+    }
+  }
+  assert.equal(await offend(), 300_000)
+  clock.pass(300_001)
+  assert.equal(await offend(), 600_000)
+
+  clock.pass(30 * 86_400_000)
+  assert.equal(await offend(), 300_000)
+  const admin = await openGuard(settings, store, clock)
+  await admin.lift('192.0.2.1')
+
+  assert.equal(await offend(), 300_000)
+})
+
+test('guard: who logs in well forgets what was counted, but lifts no ban; who is lifted starts anew', async () => {
+  const guard = await openGuard(settings, memory(), clockAt())
+  await guard.ban('192.0.2.1', 60_000, 'by grace')
+
+  guard.forgive('192.0.2.1')
+  assert.equal(guard.banned('192.0.2.1')?.reason, 'by grace')
+  await guard.record('192.0.2.1', 'wrong password')
+  assert.equal(guard.delay('192.0.2.1'), 250)
+  await guard.lift('192.0.2.1')
+
+  assert.equal(guard.banned('192.0.2.1'), undefined)
+  assert.equal(guard.delay('192.0.2.1'), 0)
+})
+
+test('guard: no answer is held back for longer than four seconds', async () => {
+  const guard = await openGuard({ ...settings, threshold: 1000 }, memory(), clockAt())
+  for (let i = 0; i < 100; i++) await guard.record('192.0.2.1', 'wrong password')
+
+  assert.equal(guard.delay('192.0.2.1'), 4_000)
+})

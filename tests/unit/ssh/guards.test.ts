@@ -38,16 +38,18 @@ function guarded() {
     get: (id: number) => channels.get(id),
     remove: (id: number) => void channels.delete(id),
   }
+  const question = { open: false }
   const { decided } = guardPeer(
     { _protocol: protocol, _chanMgr: manager } as unknown as ssh2.Connection,
     1024,
     () => {
       asked += 1
     },
+    () => question.open,
     (why) => void cuts.push(why),
   )
   const send = (name: string, ...args: unknown[]): void => handlers[name]!(protocol, ...args)
-  return { send, decided, heard, told, cuts, channels, asked: () => asked }
+  return { send, decided, question, heard, told, cuts, channels, asked: () => asked }
 }
 
 test('guards: a packet size under the least is refused, one that is huge is cut to 256 KiB', () => {
@@ -126,4 +128,22 @@ test('guards: one attempt is decided after the other, in their order, and eight 
 
   for (let attempt = 0; attempt < 10; attempt++) send('USERAUTH_REQUEST', attempt)
   assert.deepEqual(cuts, ['too many login attempts sent ahead'])
+})
+
+// RFC 4252 section 5.1: who is asked for a password may show a key instead.
+test('guards: an attempt takes the place of one that waits for an answer, and the third waits for both', () => {
+  const { send, decided, question, heard } = guarded()
+  const seen = (): unknown[] => heard.map(([, name]) => name)
+
+  send('USERAUTH_REQUEST', 'prompted')
+  question.open = true
+  send('USERAUTH_REQUEST', 'instead')
+  question.open = false
+  send('USERAUTH_REQUEST', 'third')
+  assert.deepEqual(seen(), ['prompted', 'instead'])
+  decided()
+  assert.deepEqual(seen(), ['prompted', 'instead'])
+  decided()
+
+  assert.deepEqual(seen(), ['prompted', 'instead', 'third'])
 })
