@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
+import { faults } from './faults.ts'
 import { fuzz } from './fuzz.ts'
 import { hostile } from './hostile.ts'
 import { killedUploads } from './killed-uploads.ts'
 
 /** What is tortured, how, and how often by default. */
 const TORTURES = {
+  faults: { run: faults, count: 10 },
   fuzz: { run: fuzz, count: 5 },
   hostile: { run: hostile, count: 1 },
   'killed-uploads': { run: killedUploads, count: 200 },

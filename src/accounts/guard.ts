@@ -20,6 +20,8 @@ export interface Ban {
   readonly address: string
   /** ms since 1970. */
   readonly until: number
+  /** When it was made, ms since 1970; not known of those of older versions. */
+  readonly since?: number
   readonly times: number
   readonly reason: string
 }
@@ -52,6 +54,8 @@ const LONGEST_BAN = 24 * 3_600_000
 const MEMORY = 7 * LONGEST_BAN
 /** Addresses with a score that are kept in mind; the oldest is forgotten for a newer one. */
 const MOST_SCORES = 20_000
+/** What was done later than this from now on was done while the clock was wrong; it counts no more. */
+const MOST_AHEAD = 3_600_000
 const PREFIX = 'ban/'
 
 /** Reads the bans of earlier runs from `store`. */
@@ -75,15 +79,18 @@ export async function openGuard(settings: GuardSettings, store: KeyValue, clock:
 
   /** Offences in the window, one time a point. */
   function points(address: string): readonly number[] {
-    const since = clock.now() - settings.windowMs
-    const times = scores.get(address)?.filter((time) => time > since) ?? []
+    const now = clock.now()
+    const counts = (time: number): boolean => time > now - settings.windowMs && time <= now + MOST_AHEAD
+    const times = scores.get(address)?.filter(counts) ?? []
     if (times.length === 0) scores.delete(address)
     else scores.set(address, times)
     return times
   }
 
   async function ban(address: string, ms: number, reason: string): Promise<Ban> {
-    const made = { address, until: clock.now() + ms, times: (remembered(address)?.times ?? 0) + 1, reason }
+    const since = clock.now()
+    const times = (remembered(address)?.times ?? 0) + 1
+    const made = { address, since, until: since + ms, times, reason }
     bans.set(address, made)
     scores.delete(address)
     await store.set(PREFIX + address, made)
@@ -97,7 +104,12 @@ export async function openGuard(settings: GuardSettings, store: KeyValue, clock:
 
   function inForce(address: string): Ban | undefined {
     const found = bans.get(address)
-    return found && found.until > clock.now() ? found : undefined
+    return found && holds(found) ? found : undefined
+  }
+
+  function holds({ since = 0, until }: Ban): boolean {
+    const now = clock.now()
+    return until > now && since <= now + MOST_AHEAD
   }
 
   return {
@@ -128,7 +140,7 @@ export async function openGuard(settings: GuardSettings, store: KeyValue, clock:
       await store.delete(PREFIX + whose)
       return was
     },
-    list: () => [...bans.values()].filter((one) => one.until > clock.now()).sort((a, b) => a.until - b.until),
+    list: () => [...bans.values()].filter(holds).sort((a, b) => a.until - b.until),
   }
 }
 

@@ -166,3 +166,30 @@ test('guard: no answer is held back for longer than four seconds', async () => {
 
   assert.equal(guard.delay('192.0.2.1'), 4_000)
 })
+
+// The clock was years ahead, and somebody set it right.
+test('guard: what was done in a time that never was bans nobody', async () => {
+  const clock = clockAt()
+  const guard = await openGuard(settings, memory(), clock)
+  clock.pass(1_000_000_000)
+  for (let i = 0; i < 3; i++) await guard.record('192.0.2.1', 'unknown user')
+  await guard.record('192.0.2.2', 'wrong password')
+  clock.pass(-1000)
+  assert.ok(guard.banned('192.0.2.1'))
+  clock.pass(-1_000_000_000)
+
+  assert.equal(guard.banned('192.0.2.1'), undefined)
+  assert.deepEqual(guard.list(), [])
+  assert.equal(guard.delay('192.0.2.2'), 0)
+})
+
+test('guard: an address that is spared from now on is, without a restart', async () => {
+  const changing = { ...settings, allow: [] as readonly string[] }
+  const guard = await openGuard(changing, memory(), clockAt())
+  await guard.ban('192.0.2.1', 60_000, 'by grace')
+  assert.ok(guard.banned('192.0.2.1'))
+
+  changing.allow = ['192.0.2.0/24']
+
+  assert.equal(guard.banned('192.0.2.1'), undefined)
+})
