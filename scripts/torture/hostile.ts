@@ -9,7 +9,7 @@ import { startServer, type TestServer } from '../../tests/support/start-server.t
 import type { Torture } from './killed-uploads.ts'
 
 const STRANGERS = 1000
-const LOOKS = 3000
+const LOOKS = 600
 const MIB = 1024 * 1024
 const GRACE_MS = 20_000
 /** READs of the transfer that goes on meanwhile, at once. */
