@@ -125,7 +125,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     file.abandon()
     loan.end()
     const kept = shelved.interrupt(id, path, cut, reserved)
-    if (!kept) shelf.remove(id, path)
+    if (kept) refusals.keptPart(path, book.free)
+    else shelf.remove(id, path)
     over()
     return kept
   }
@@ -163,12 +164,16 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     // Its place in the home may be new, if somebody removed the old file.
     if (!parts.durable) return book.whenRoom(0, 1, place)
-    const synced = (): Awaitable<void> => {
-      // The session may have ended meanwhile.
+    const checkOpen = (): void => {
       if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
+    }
+    // The session may have ended meanwhile.
+    const synced = (): Awaitable<void> => {
+      checkOpen()
       return then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
     }
     return file.sync().then(synced, (error) => {
+      checkOpen()
       failed()
       throw error
     })

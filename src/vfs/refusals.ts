@@ -26,6 +26,12 @@ export class Refusals {
     if (this.#paths.size > MOST) this.#paths.delete(this.#paths.keys().next().value!)
   }
 
+  /** Its part is kept, and holds bytes that it had when it was refused: so much is free now. */
+  keptPart(path: VirtualPath, free: number): void {
+    const refused = this.#paths.get(path)
+    if (refused !== undefined) this.#paths.set(path, { ...refused, free: Math.min(refused.free, free) })
+  }
+
   /** Whether `check` may refuse. */
   has(path: VirtualPath): boolean {
     return this.#paths.has(path)

@@ -41,11 +41,11 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
   const own = (path: VirtualPath): Own | undefined =>
     mine.size === 0 ? undefined : mine.get(now(vfs.realpath(path)))
 
-  /** Refuses what was refused a moment ago; a part of the name would be given up for it. */
+  /** Refuses what was refused a moment ago. */
   function begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite> {
     if (!refusals.has(path)) return beginNow(path, old, flags, as)
     return then(book.exactFree(), (free) => {
-      refusals.check(path, free + (shelved.part(path)?.size ?? 0))
+      refusals.check(path, free)
       return beginNow(path, old, flags, as)
     })
   }

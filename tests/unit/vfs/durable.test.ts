@@ -65,6 +65,21 @@ for (const durable of ['never', 'overwrite', 'always'] as const) {
   })
 }
 
+test('durable: a session that ends while its CLOSE waits for the disk replaces nothing', async () => {
+  await using ada = await stagedAccount({ durable: 'overwrite' })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  const closing = Promise.resolve(file.close())
+  await file.abandon()
+
+  await refuses('ECANCELED', () => closing, /was not replaced/)
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+  await balanced(ada)
+})
+
 test('durable: a CLOSE whose fsync fails says so, and leaves nothing open', async () => {
   await using ada = await stagedAccount({ durable: 'always' })
   const vfs = await ada.session()

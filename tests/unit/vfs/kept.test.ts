@@ -102,14 +102,8 @@ test('kept: what could not be replaced after all is let go', async () => {
   await put(vfs, '/a', 'the old')
   const file = await vfs.open(p('/a'), NEW)
   await file.write(bytes('the new'), 0)
-  const broken = mock.method(fs, 'renameSync', () => {
-    throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO' })
-  })
-  try {
-    await refuses('EIO', () => file.close())
-  } finally {
-    broken.mock.restore()
-  }
+
+  await withoutRename(() => refuses('EIO', () => file.close()))
 
   assert.equal((await vfs.stat(p('/a'))).nlink, 1)
   assert.deepEqual(
@@ -164,6 +158,7 @@ test('expiry: a replaced file is kept for keep-replaced and a part for keep-part
   assert.deepEqual(kinds(), ['kept', 'part'])
   clock.pass(1)
   assert.deepEqual(kinds(), ['part'])
+  assert.equal((await readdir(ada.staging)).length, 1)
   await refuses('ENOENT', () => vfs.restore(p('/a')))
   clock.pass(2000)
 
@@ -215,6 +210,35 @@ test("rclone's REMOVE: after a new upload of the name it means the file", async 
 
   assert.deepEqual(await readdir(ada.home), [])
 })
+
+test('restore: what cannot be brought back stays kept', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await put(vfs, '/a', 'the new one')
+
+  await withoutRename(() => refuses('EIO', () => vfs.restore(p('/a'))))
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
+    [{ kind: 'kept', size: 7 }],
+  )
+  await balanced(ada)
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+})
+
+/** `act` on a disk that renames nothing. */
+async function withoutRename(act: () => Promise<void>): Promise<void> {
+  const broken = mock.method(fs, 'renameSync', () => {
+    throw Object.assign(new Error('EIO: i/o error, rename'), { code: 'EIO' })
+  })
+  try {
+    await act()
+  } finally {
+    broken.mock.restore()
+  }
+}
 
 /** An overwrite that does not fit. */
 async function overfilled(vfs: StagedFileSystem, path: string): Promise<void> {

@@ -40,6 +40,41 @@ test('overwrite: a file that nobody may write is refused at OPEN', async () => {
   assert.equal(await onDisk(ada, 'a'), 'the old')
 })
 
+test('exclusive: what is there is not replaced', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+
+  await refuses('EEXIST', () => vfs.open(p('/a'), { ...NEW, exclusive: true }))
+})
+
+test('overwrite: a file without bytes is written in place, and partial until CLOSE', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '')
+
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new'), 0)
+
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+  assert.ok(await isPartial(vfs, '/a'))
+  await file.close()
+  assert.ok(!(await isPartial(vfs, '/a')))
+  assert.deepEqual(vfs.shelved(), [])
+})
+
+test('in place: a file that is opened to be read too is written in place', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '12345')
+
+  const file = await vfs.open(p('/a'), { read: true, write: true })
+  await file.write(bytes('abcde'), 0)
+
+  assert.equal(await onDisk(ada, 'a'), 'abcde')
+  await file.close()
+})
+
 test('overwrite: through a link its target is replaced, and the link stays', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
@@ -118,6 +153,52 @@ test('plain scp: an end that is not below the old one is a replacement, also wit
   assert.equal(await onDisk(ada, 'a'), '1234567890')
 })
 
+test('within the session: an OPEN with TRUNC of what is staged begins it again', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new'), 0)
+
+  const again = await vfs.open(p('/a'), NEW)
+  await again.write(bytes('x'), 0)
+  await again.close()
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'x')
+})
+
+test('plain scp: beside an overwrite of the same session it is done in place', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const untruncated = await vfs.open(p('/a'), UNTRUNCATED)
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  await untruncated.write(bytes('THE OLD'), 0)
+
+  assert.equal(await onDisk(ada, 'a'), 'THE OLD')
+  await untruncated.close()
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'new')
+})
+
+test('plain scp: a file that was replaced since its OPEN is not replaced again', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const file = await one.open(p('/a'), UNTRUNCATED)
+  await put(two, '/a', 'of two')
+
+  await file.write(bytes('of one, which is longer'), 0)
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'of two')
+  await balanced(ada)
+})
+
 test('within the session: REMOVE commits first, so that what it removed can be restored', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
@@ -160,6 +241,43 @@ test('other sessions: act on the old file, and CLOSE puts the new one under the 
 
   assert.deepEqual([await onDisk(ada, 'a'), await onDisk(ada, 'b')], ['new', 'the old'])
   assert.ok(!(await isPartial(other, '/a')))
+  await balanced(ada)
+})
+
+test('overwrite: a size that is set is reserved first, and what is cut off is free again', async () => {
+  await using ada = await stagedAccount({ bytes: 20 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), NEW)
+
+  await file.write(bytes('x'.repeat(18)), 0)
+  assert.equal(ada.book.usage.reserved, 8)
+  await file.truncate(3)
+  assert.equal(ada.book.usage.reserved, 0)
+  await refuses('EDQUOT', () => file.truncate(21))
+
+  assert.equal(ada.book.usage.reserved, 0)
+  await refuses('EIO', () => file.close())
+  await balanced(ada)
+})
+
+test('overwrite: one that was refused is refused at OPEN, until more is free than there was', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  await put(vfs, '/b', '12345')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('x'.repeat(60)), 0)
+  await refuses('EDQUOT', () => file.write(bytes('x'.repeat(60)), 60))
+  await refuses('EIO', () => file.close())
+  assert.equal(vfs.shelved()[0]?.size, 60)
+
+  await refuses('EDQUOT', () => vfs.open(p('/a'), NEW), /^Quota used up/)
+
+  assert.equal(vfs.shelved()[0]?.size, 60)
+  await vfs.unlink(p('/b'))
+  const again = await vfs.open(p('/a'), NEW)
+  await again.close()
   await balanced(ada)
 })
 

@@ -4,8 +4,19 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import { settle } from '../../../src/vfs/settle.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, interrupted, isPartial, NEW, onDisk, p, put } from '../../support/staged-files.ts'
+import {
+  balanced,
+  bytes,
+  interrupted,
+  isPartial,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+} from '../../support/staged-files.ts'
 
 /** A file on the shelf as a kill in the middle of a replacement leaves it: held, and not yet called kept. */
 async function held(ada: StagedAccount, make: (path: string) => Promise<void>): Promise<void> {
@@ -116,4 +127,47 @@ test('a start beside a process that lives leaves alone what that one has open', 
   assert.equal(await onDisk(ada, 'fresh'), '123456789')
   assert.equal(await onDisk(ada, 'a'), 'the new')
   assert.ok(!(await isPartial(first, '/fresh')))
+})
+
+test('a start: what was to be kept until before it is given up', async () => {
+  await using killed = await stagedAccount()
+  const before = await killed.session()
+  await put(before, '/a', 'the old')
+  await put(before, '/a', 'the new')
+
+  await using ada = await stagedAccount({ after: killed, clock: fakeClock(Date.now() + 7_200_000) })
+
+  await ada.session()
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+test('a start beside a process that lives leaves it what it has reserved', async () => {
+  await using living = await stagedAccount()
+  const first = await living.session()
+  await put(first, '/a', 'the old')
+  await put(first, '/a', 'the new')
+  const rows = () => sqlUploads(living.database).shelved('ada')
+  const before = rows()
+
+  await using ada = await stagedAccount({ beside: living })
+
+  await ada.session()
+  assert.deepEqual(rows(), before)
+})
+
+test('two processes: the bytes of a file are lent to the overwrite of one of them', async () => {
+  await using living = await stagedAccount({ bytes: 10 })
+  const first = await living.session()
+  await put(first, '/a', '1234567890')
+  const file = await first.open(p('/a'), NEW)
+  await file.write(bytes('abcdefghij'), 0)
+  await using ada = await stagedAccount({ bytes: 10, beside: living })
+  const second = await (await ada.session()).open(p('/a'), NEW)
+
+  await refuses('EDQUOT', () => second.write(bytes('x'), 0))
+
+  await second.abandon()
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
 })

@@ -361,6 +361,64 @@ test('interrupted overwrite: a new one, or the removal of its name, discards the
   await balanced(ada)
 })
 
+test('interrupted overwrite: before its first byte it leaves nothing', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+
+  const file = await vfs.open(p('/a'), NEW)
+  await file.abandon()
+
+  assert.deepEqual(await readdir(ada.staging), [])
+  assert.deepEqual(vfs.shelved(), [])
+})
+
+test('interrupted overwrite: nothing is cut below what fsync has confirmed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('xyz'), 8)
+  await file.sync()
+
+  await file.abandon()
+
+  assert.equal(vfs.shelved()[0]?.size, 11)
+})
+
+test('interrupted overwrite: the end of its session makes it a part', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  await vfs[Symbol.asyncDispose]()
+
+  assert.equal(other.shelved()[0]?.size, 3)
+  await balanced(ada)
+})
+
+test('interrupted overwrite: its part follows the folder that its name is in, and no other', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await vfs.mkdir(p('/d'))
+  for (const path of ['/d/a', '/x']) {
+    await put(vfs, path, 'the old')
+    await interrupted(vfs, path, 'new')
+  }
+
+  await vfs.rename(p('/d'), p('/e'), { replace: false })
+
+  assert.deepEqual(
+    vfs
+      .shelved()
+      .map(({ path }) => path)
+      .toSorted(),
+    ['/e/a', '/x'],
+  )
+})
+
 test('interrupted overwrite: the OPEN of a new one discards the part', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
