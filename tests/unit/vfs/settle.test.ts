@@ -73,6 +73,26 @@ test('after a kill: a part is only kept if it fits and parts are wanted', async 
   }
 })
 
+test('after a kill: nothing is cut below what fsync has confirmed, of a new file or an overwrite', async () => {
+  await using killed = await stagedAccount()
+  const before = await killed.session()
+  await put(before, '/a', 'the old')
+  for (const path of ['/a', '/new']) {
+    const file = await before.open(p(path), NEW)
+    await file.write(bytes('12345'), 0)
+    await file.write(bytes('xyz'), 8)
+    await file.sync()
+    await file.write(bytes('more'), 20)
+  }
+
+  await using ada = await stagedAccount({ after: killed })
+
+  const vfs = await ada.session()
+  assert.equal((await vfs.stat(p('/new'))).size, 11)
+  assert.equal(vfs.shelved()[0]?.size, 11)
+  await balanced(ada)
+})
+
 test('after a kill: what nothing is written down about is swept from the shelf', async () => {
   await using killed = await stagedAccount()
   await interrupted(await killed.session(), '/new', 'a new file leaves nothing there')
