@@ -73,6 +73,24 @@ test('after a kill: a part is only kept if it fits and parts are wanted', async 
   }
 })
 
+test('after a kill: an overwrite without a byte is no part, nor is any when none are wanted', async () => {
+  for (const [text, partMs] of [
+    ['', 3_600_000],
+    ['abc', 0],
+  ] as const) {
+    await using killed = await stagedAccount()
+    const before = await killed.session()
+    await put(before, '/a', '1234567890')
+    const file = await before.open(p('/a'), NEW)
+    await file.write(bytes(text), 0)
+
+    await using ada = await stagedAccount({ after: killed, partMs })
+
+    assert.deepEqual(await readdir(ada.staging), [])
+    assert.deepEqual(sqlUploads(ada.database).shelved('ada'), [])
+  }
+})
+
 test('after a kill: nothing is cut below what fsync has confirmed, of a new file or an overwrite', async () => {
   await using killed = await stagedAccount()
   const before = await killed.session()
