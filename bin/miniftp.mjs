@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { codeOf } from './code.mjs'
 import { runWithNode } from './node.mjs'
 
-await runWithNode(new URL('../src/client/main.ts', import.meta.url))
+await runWithNode(codeOf('client/main'))

@@ -8,6 +8,7 @@ import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import { getSmall } from './get-small.ts'
 import type { Line } from './link.ts'
 import { fetchBytes } from './move-bytes.ts'
+import type { Outcome } from './outcome.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
@@ -16,7 +17,6 @@ import {
   mismatch,
   NO_MD5,
   NOT_ASKED,
-  type Outcome,
   PART,
   refused,
   SMALL,

@@ -3,12 +3,12 @@ import { isOpError } from '../base/error.ts'
 import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
+import type { Outcome } from './outcome.ts'
 import {
   type LocalPlace,
   mismatch,
   NO_MD5,
   NOT_ASKED,
-  type Outcome,
   PART,
   SMALL,
   type TransferParts,

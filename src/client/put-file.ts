@@ -5,6 +5,7 @@ import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import type { FileHandle, OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
+import type { Outcome } from './outcome.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
@@ -13,7 +14,6 @@ import {
   mismatch,
   NO_MD5,
   NOT_ASKED,
-  type Outcome,
   refused,
   SMALL,
   statOrNone,

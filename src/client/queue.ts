@@ -3,7 +3,8 @@ import { Semaphore } from '../base/lane.ts'
 import { lost } from '../ssh/dial.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { Line, Link } from './link.ts'
-import type { Outcome, TransferParts } from './transfer.ts'
+import type { Outcome } from './outcome.ts'
+import type { TransferParts } from './transfer.ts'
 
 /** Files up to this size are many at once over one session, so that no step of one waits alone for its answer. */
 const SMALL_FILE = 256 * 1024

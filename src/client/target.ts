@@ -26,14 +26,21 @@ export function parseTarget(text: string): Target {
 
 /**
  * `[user@]host:path` or `sftp://[user@]host[:port]/path`; undefined for a local file, which is what has no ':'
- * or a '/' before it, as scp tells them apart.
+ * or a '/' before it, as scp tells them apart. EUSAGE for a port in front of the path.
  */
 export function parsePlace(text: string): RemotePlace | undefined {
   if (text.startsWith('sftp://')) return parseUrl(text)
   const match = /^((?:[^/:[\]]*@)?(?:\[[^\]/]+\]|[^/:[\]]+)):(.*)$/s.exec(text)
   if (!match) return undefined
-  const [user, host] = splitUser(match[1]!)
-  return { user, host: host.replace(/^\[|\]$/g, ''), port: undefined, path: match[2]! }
+  const [, login, path] = match
+  const port = /^(\d{1,5}):(.*)$/s.exec(path!)
+  if (port)
+    throw new OpError(
+      'EUSAGE',
+      `"${text}" has a port where the path begins: write -P ${port[1]} ${login}:${port[2]}, or ${login}:./${path} if that is its name`,
+    )
+  const [user, host] = splitUser(login!)
+  return { user, host: host.replace(/^\[|\]$/g, ''), port: undefined, path: path! }
 }
 
 /** 1 to 65535. EUSAGE. */

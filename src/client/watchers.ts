@@ -3,9 +3,9 @@ import type { OpError } from '../base/error.ts'
 import { showBytes } from '../base/units.ts'
 import { type Meter, meter } from '../transfer/meter.ts'
 import type { Bar } from './bar.ts'
+import type { Outcome } from './outcome.ts'
 import { clock as timeText } from './progress-line.ts'
 import type { Job, Watcher } from './queue.ts'
-import type { Outcome } from './transfer.ts'
 
 /** A watcher that is told, too, what there is to do and how the connection is. */
 export interface Report extends Watcher {

@@ -340,7 +340,7 @@ function explain(cause: unknown, host: string, port: number, user: string, late:
   if (code === 'ECONNREFUSED')
     return new OpError(
       'ECONNREFUSED',
-      `Nothing listens at "${where}": check host and port, and that the server runs`,
+      `Nothing listens at port ${port} of "${host}": check host and port, and that the server runs`,
       { cause },
     )
   if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'ETIMEDOUT')

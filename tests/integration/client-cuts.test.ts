@@ -3,23 +3,36 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
+import { startRclone, startSshd } from '../support/other-servers.ts'
 import { miniftp } from '../support/run-miniftp.ts'
 import { startServer } from '../support/start-server.ts'
 import { noise, sameFile } from '../support/trees.ts'
 
-/** Cuts in all; 50 with CLIENT_CUTS=50. Half of them under uploads, half under downloads. */
+/** Cuts in all, half of them under uploads, and the size of each file: CLIENT_CUTS=50 CLIENT_CUT_MIB=256 is real life. */
 const CUTS = Number(process.env.CLIENT_CUTS ?? 6)
-const SIZE = 12 * 1024 * 1024
+const SIZE = Number(process.env.CLIENT_CUT_MIB ?? 12) * 1024 * 1024
+/** CLIENT_CUT_SERVER=sshd or rclone: somebody else's server. */
+const SERVER = process.env.CLIENT_CUT_SERVER ?? 'ours'
 /** Cuts under one transfer. */
 const TOGETHER = 5
 const PATIENCE_MS = 60_000
 
-const server = await startServer()
+const server = await started()
 const proxy = await startCuttingProxy(server.port)
 after(async () => {
   await proxy[Symbol.asyncDispose]()
   await server[Symbol.asyncDispose]()
 })
+
+/** Where the files of its server lie, and what the client calls that place. */
+async function started() {
+  if (SERVER !== 'ours') {
+    const other = await (SERVER === 'sshd' ? startSshd({ shell: true }) : startRclone())
+    return { ...other, at: (name: string) => `ftp:${join(other.remote, name)}` }
+  }
+  const own = await startServer()
+  return { ...own, root: own.home('ada'), at: (name: string) => `ftp:${name}` }
+}
 
 /** The same moments each time: in the login, in the first bytes, anywhere in the file. */
 function moments(count: number, seed: number): number[] {
@@ -31,21 +44,21 @@ function moments(count: number, seed: number): number[] {
 }
 
 for (const verb of ['put', 'get'] as const)
-  test(`client: a ${verb} whose connection is cut again and again ends by itself, with the same bytes`, {
-    timeout: CUTS * 30_000 + 120_000,
+  test(`client and ${SERVER}: a ${verb} whose connection is cut again and again ends by itself, with the same bytes`, {
+    timeout: CUTS * 60_000 + 600_000,
   }, async (t) => {
     let longest = 0
     for (let round = 0; round * TOGETHER < CUTS / 2; round++) {
       const name = `${verb}-${round}.bin`
       const count = Math.min(TOGETHER, Math.ceil(CUTS / 2) - round * TOGETHER)
-      const [from, to] = [join(server.folder, name), join(server.home('ada'), name)]
+      const [from, to] = [join(server.folder, name), join(server.root, name)]
       mkdirSync(join(server.folder, 'back'), { recursive: true })
       writeFileSync(verb === 'put' ? from : to, noise(SIZE, 100 + round))
       const before = proxy.cuts
       proxy.cutAfter(moments(count, 1 + round))
 
-      const words = verb === 'put' ? ['put', name, 'ftp:'] : ['get', `ftp:${name}`, 'back']
-      const done = await miniftp(server, words, { port: proxy.port, seconds: 200 })
+      const words = verb === 'put' ? ['put', name, server.at(name)] : ['get', server.at(name), 'back']
+      const done = await miniftp(server, words, { port: proxy.port, seconds: 600 })
 
       longest = Math.max(longest, Date.now() - proxy.lastCut)
       assert.equal(done.status, 0, done.stderr)

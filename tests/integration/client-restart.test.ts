@@ -10,6 +10,9 @@ import { MINIFTP } from '../support/run-miniftp.ts'
 import { PROJECT, startServer } from '../support/start-server.ts'
 import { noise, sameFile } from '../support/trees.ts'
 
+/** CLIENT_RESTART_MIB=1024 for a real file. */
+const SIZE = Number(process.env.CLIENT_RESTART_MIB ?? 24) * 1024 * 1024
+
 /** The same server again, over the same VAR, after it was killed. */
 async function startAgain(folder: string): Promise<{ readonly child: ChildProcess; readonly port: number }> {
   const env = { ...process.env, MINIFTP_VAR: join(folder, 'var'), MINIFTP_HOSTKEYS: join(folder, 'hostkeys') }
@@ -28,7 +31,7 @@ async function startAgain(folder: string): Promise<{ readonly child: ChildProces
 test('client: a server that is killed in the middle of a put and started again gets the rest, and the same bytes', async () => {
   await using server = await startServer()
   await using proxy = await startCuttingProxy(server.port)
-  writeFileSync(join(server.folder, 'k.bin'), noise(24_000_000))
+  writeFileSync(join(server.folder, 'k.bin'), noise(SIZE))
   const words = [
     'put',
     '--json',

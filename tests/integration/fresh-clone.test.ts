@@ -23,7 +23,7 @@ before(async () => {
   clone = join(folder, 'miniftp')
   cpSync(PROJECT, clone, {
     recursive: true,
-    filter: (path) => !/\/(node_modules|\.git|var|hostkeys)$/.test(path),
+    filter: (path) => !/\/(node_modules|\.git|var|hostkeys|dist)$/.test(path),
   })
   env = poorMachine()
   install = await run('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--foreground-scripts'], {

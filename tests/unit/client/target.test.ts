@@ -34,3 +34,13 @@ test('place: remote when there is a colon before any slash, else local', () => {
   assert.deepEqual(parsePlace('sftp://ada@h:22/a%20b'), { user: 'ada', host: 'h', port: 22, path: '/a b' })
   for (const local of ['file', './a:b', '/tmp/x:y', 'dir/a:b']) assert.equal(parsePlace(local), undefined)
 })
+
+test('place: a port in front of the path is refused with what to write', () => {
+  assert.throws(() => parsePlace('ada@host:9901:/x'), {
+    code: 'EUSAGE',
+    message:
+      '"ada@host:9901:/x" has a port where the path begins: write -P 9901 ada@host:/x, or ada@host:./9901:/x if that is its name',
+  })
+  assert.equal(parsePlace('ada@host:./9901:/x')?.path, './9901:/x')
+  assert.equal(parsePlace('ada@host:9901')?.path, '9901')
+})

@@ -1,0 +1,3 @@
+import { codeOf } from './code.mjs'
+
+export const { connect, isOpError, OpError } = await import(codeOf('client/api').href)
