@@ -1,12 +1,24 @@
 // `npm run bench client [MIB] [ROUNDS] [FILES]`: the bundled client beside OpenSSH's sftp and ssh2-sftp-client, over one
-// sshd on loopback, everything in memory. Clients take turns within each round; ratios are taken round by round.
+// sshd on loopback, everything in memory. Clients take turns within each round; ratios are taken round by round, of the
+// time that passed and of the client's own (user and system, with its children).
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { startSshd } from '../tests/support/other-servers.ts'
-import { run } from '../tests/support/run-client.ts'
+import { type RunOptions, run as runPlain } from '../tests/support/run-client.ts'
 import { MINIFTP } from '../tests/support/run-miniftp.ts'
 import { noise } from '../tests/support/trees.ts'
+
+/** Bash tells what a program and its children used. */
+async function run(program: string, args: readonly string[], options: RunOptions) {
+  const done = await runPlain(
+    'bash',
+    ['-c', 'TIMEFORMAT="%U %S"; time "$@"', program, program, ...args],
+    options,
+  )
+  const [user, system] = done.stderr.trim().split('\n').at(-1)!.split(' ').map(Number)
+  return { ...done, cpu: user! + system! }
+}
 
 const [mib = 256, rounds = 5, files = 5000] = process.argv.slice(2).map(Number)
 const SMALL = 4096
@@ -103,6 +115,7 @@ const rows: readonly Row[] = [
 
 for (const { title, bytes, entries, result, ways } of rows) {
   const seconds: Record<string, number[]> = {}
+  const cpu: Record<string, number[]> = {}
   for (let round = 0; round < rounds; round++) {
     const names = Object.keys(ways)
     for (const name of [...names.slice(round % names.length), ...names.slice(0, round % names.length)]) {
@@ -114,16 +127,17 @@ for (const { title, bytes, entries, result, ways } of rows) {
       if (done.status !== 0 || size !== (entries > 0 ? entries : bytes))
         throw new Error(`${name}: ${done.stderr}`)
       seconds[name] = [...(seconds[name] ?? []), took]
+      cpu[name] = [...(cpu[name] ?? []), done.cpu]
     }
   }
   console.log(`\n${title}, ${rounds} rounds`)
-  for (const [name, all] of Object.entries(seconds)) {
-    const ratios = all.map((one, round) => one / seconds.sftp![round]!)
+  const figure = (all: Record<string, number[]>, name: string): string => {
+    const ratios = all[name]!.map((one, round) => one / all.sftp![round]!)
     const [low, high] = [Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(2))
-    console.log(
-      `  ${name.padEnd(20)} ${median(all).toFixed(2).padStart(7)} s   x${median(ratios).toFixed(2)} [${low}-${high}]`,
-    )
+    return `${median(all[name]!).toFixed(2).padStart(7)} s   x${median(ratios).toFixed(2)} [${low}-${high}]`
   }
+  for (const name of Object.keys(seconds))
+    console.log(`  ${name.padEnd(20)} wall ${figure(seconds, name)}   cpu ${figure(cpu, name)}`)
 }
 
 function median(numbers: readonly number[]): number {

@@ -21,6 +21,7 @@ import { converse, openSides, script } from './prompt.ts'
 import type { Target } from './target.ts'
 import { jsonReport, personReport, type Report } from './watchers.ts'
 import { clientWords } from './words.ts'
+import { wrapped } from './wrapped.ts'
 
 /** The program `miniftp`. */
 async function main(): Promise<number> {
@@ -70,7 +71,7 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
       return errors.length === 0 ? 0 : 1
     } catch (error) {
       report.over()
-      if (signal.aborted) console.error(STOPPED)
+      if (signal.aborted) says(process.stderr)(STOPPED)
       throw error
     }
   }
@@ -116,7 +117,7 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
     write: (bytes: Uint8Array) =>
       new Promise<void>((resolve) => void process.stdout.write(bytes, () => resolve())),
     print: (line: string) => console.log(line),
-    complain: (line: string) => console.error(line),
+    complain: says(process.stderr),
     columns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
     colours: process.stdout.isTTY && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb',
   }
@@ -158,11 +159,16 @@ function stopper(): AbortController {
   return stop
 }
 
+/** Sentences for a person: at a terminal they are broken between words. */
+function says(stream: NodeJS.WriteStream): (line: string) => void {
+  return (line) => void stream.write(`${stream.isTTY ? wrapped(line, stream.columns) : line}\n`)
+}
+
 function reportFor({ json, quiet }: Settings): Report {
   const parts = {
     clock: systemClock,
-    print: (line: string) => console.log(line),
-    complain: (line: string) => console.error(line),
+    print: json ? (line: string) => console.log(line) : says(process.stdout),
+    complain: says(process.stderr),
   }
   if (json) return jsonReport(parts)
   const bar = !quiet && process.stdout.isTTY && process.stderr.isTTY ? openBar(process.stderr) : undefined
@@ -193,6 +199,6 @@ try {
   process.exitCode = await main()
 } catch (error) {
   if (!isOpError(error)) throw error
-  console.error(`miniftp: ${error.message}`)
+  says(process.stderr)(`miniftp: ${error.message}`)
   process.exitCode = statusOfError(error)
 }

@@ -37,7 +37,7 @@ for (const [columns, rows] of [
     await terminal.press('Tab')
     await terminal.sees(/picture-上海\.bin/)
     await terminal.press('Enter')
-    await terminal.sees(/MD5 [0-9a-f\n]{32,}[\s\S]*ada:\/>/)
+    await terminal.sees(/MD5\s[0-9a-f\n]{32,}[\s\S]*ada:\/>/)
     await terminal.type('ls no')
     await terminal.press('Tab')
     await terminal.sees(/ls notes/)

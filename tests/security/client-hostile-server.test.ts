@@ -123,3 +123,59 @@ test('a server that stores other bytes than were sent: the upload is not taken f
     rmSync(folder, { recursive: true })
   }
 })
+
+test('a server that sends other bytes than it has: the download gets no name, alone and in a tree', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'corrupting-'))
+  const memory = memoryFileSystem()
+  const corrupting: VirtualFileSystem = {
+    ...memory,
+    async open(path, flags, attrs) {
+      const file = await memory.open(path, flags, attrs)
+      let reads = 0
+      return {
+        ...file,
+        quick: false,
+        // What is sent is other than what is hashed afterwards.
+        async read(into, at) {
+          const count = await file.read(into, at)
+          if (reads++ === 0 && count > 0) into[0]!.fill(0, 0, 1)
+          return count
+        },
+      }
+    },
+  }
+  await memory.mkdir(virtualPath('/d'))
+  const file = await memory.open(virtualPath('/d/f'), { write: true, create: true })
+  await file.write([Buffer.from('content')], 0)
+  await file.close()
+  const serve = sftp({ open: () => corrupting })
+  await using porch = await startPorch((session) =>
+    session.request.type === 'subsystem' ? serve(session) : Promise.resolve(1),
+  )
+  mkdirSync(join(folder, 'into'))
+  const way = ['-F', '/dev/null', '-P', String(porch.port), '-o', 'StrictHostKeyChecking=accept-new']
+  const rest = ['-o', 'UserKnownHostsFile=/dev/null', '-o', 'IdentityFile=/dev/null']
+  const get = (...words: readonly string[]) =>
+    run(process.execPath, ['--no-warnings', MINIFTP, 'get', ...way, ...rest, ...words], {
+      cwd: folder,
+      env: { ...process.env, MINIFTP_PASSWORD: ADA.password, SSH_AUTH_SOCK: undefined },
+    })
+  try {
+    for (const words of [
+      [`${ADA.name}@127.0.0.1:d/f`, 'into'],
+      ['-r', `${ADA.name}@127.0.0.1:d`, 'into'],
+    ]) {
+      const done = await get(...words)
+
+      assert.equal(done.status, 1, done.stdout)
+      assert.match(
+        done.stderr,
+        /"(d\/)?f" did not arrive as it was sent: MD5 [0-9a-f]{32} here and [0-9a-f]{32}/,
+      )
+    }
+    assert.deepEqual(readdirSync(join(folder, 'into')).sort(), ['d', 'f.part'])
+    assert.deepEqual(readdirSync(join(folder, 'into/d')), [])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

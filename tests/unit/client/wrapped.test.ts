@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { wrapped } from '../../../src/client/wrapped.ts'
+
+test('wrapped: breaks between words, counts cells, and leaves what is longer than a line', () => {
+  assert.equal(wrapped('help lists the words', 12), 'help lists\nthe words')
+  assert.equal(wrapped('上海 上海 上海', 9), '上海 上海\n上海')
+  assert.equal(
+    wrapped('MD5 63d5c8631b8b01436d4eb0696529a02c, done', 20),
+    'MD5\n63d5c8631b8b01436d4eb0696529a02c,\ndone',
+  )
+  assert.equal(wrapped('one\ntwo words', 5), 'one\ntwo\nwords')
+  assert.equal(wrapped('fits', 80), 'fits')
+})
