@@ -66,7 +66,13 @@ async function answer(
   const first = await lines.next()
   const words = first.done || !('words' in first.value) ? undefined : first.value.words
   if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) return void socket.destroy()
+  const gone = new AbortController()
+  socket.once('close', () => gone.abort())
   const status = await run(words, {
+    stop: () => gone.signal,
+    async settled() {
+      if (socket.writableNeedDrain) await once(socket, 'drain', { signal: gone.signal }).catch(() => {})
+    },
     print: (print) => say({ print }),
     complain: (complain) => say({ complain }),
     async input() {

@@ -1,10 +1,12 @@
-import { type FileHandle, open as openFile, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Guard } from './accounts/guard.ts'
+import { neighbourhood } from './accounts/network.ts'
 import type { Desk, LiveTransfer } from './admin/desk.ts'
 import type { Clock } from './base/clock.ts'
 import { dayOf } from './base/daily-file.ts'
 import { isOpError } from './base/error.ts'
+import { followDays, lastLines } from './base/tail.ts'
 import type { Porch } from './ssh/server.ts'
 import type { LiveTransfers, Transfer } from './transfer/live.ts'
 
@@ -19,9 +21,6 @@ export interface DeskParts {
   readonly version: string
 }
 
-/** Longest piece of the log that is read for its last lines, in bytes. */
-const MOST_LOG = 4 * 1024 * 1024
-
 /** What an admin can see of the server that runs. */
 export function openDesk({
   folder,
@@ -34,6 +33,8 @@ export function openDesk({
   version,
 }: DeskParts): Desk {
   const since = clock.now()
+  const logOf = (time: number): string => join(folder, 'log', `${dayOf(time)}.log`)
+  const lastOf = (count: number): number => (count === 0 ? Number.POSITIVE_INFINITY : -count)
   return {
     guard,
     drain,
@@ -61,6 +62,13 @@ export function openDesk({
       found?.end()
       return found !== undefined
     },
+    endFrom(address) {
+      const found = (porch()?.sessions.list() ?? []).filter(
+        ({ origin }) => neighbourhood(origin.address) === address,
+      )
+      for (const connection of found) connection.end()
+      return found.length
+    },
     async status() {
       const disk = await statfs(folder)
       const moved = transfers.total()
@@ -79,8 +87,16 @@ export function openDesk({
       }
     },
     async logLines(count, filter = '') {
-      const lines = await lastLines(join(folder, 'log', `${dayOf(clock.now())}.log`))
-      return lines.filter((line) => line !== '' && line.includes(filter)).slice(-count)
+      const { lines } = await lastLines(logOf(clock.now()))
+      return lines.filter((line) => line.includes(filter)).slice(lastOf(count))
+    },
+    async *followLog(count, filter, stop) {
+      let first = true
+      for await (const lines of followDays({ fileOf: logOf, clock, stop })) {
+        const wanted = lines.filter((line) => line.includes(filter))
+        yield first ? wanted.slice(lastOf(count)) : wanted
+        first = false
+      }
     },
   }
 }
@@ -97,26 +113,5 @@ async function sizeOrNone(size: Transfer['size']): Promise<number | undefined> {
   } catch (error) {
     if (!isOpError(error)) throw error
     return undefined
-  }
-}
-
-/** The end of a file as lines; none when there is no file yet. */
-async function lastLines(file: string): Promise<readonly string[]> {
-  let open: FileHandle
-  try {
-    open = await openFile(file)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  }
-  try {
-    const { size } = await open.stat()
-    const place = Buffer.alloc(Math.min(size, MOST_LOG))
-    const { bytesRead } = await open.read(place, 0, place.length, size - place.length)
-    const lines = place.toString('utf8', 0, bytesRead).split('\n')
-    // The first is a piece of a line when the file was cut.
-    return size > MOST_LOG ? lines.slice(1) : lines
-  } finally {
-    await open.close()
   }
 }

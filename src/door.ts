@@ -10,7 +10,7 @@ import { alone, type Siblings } from './base/siblings.ts'
 import { isScp } from './scp/scp.ts'
 import type { Middleware, Session } from './ssh/session.ts'
 import { followed, type LiveTransfers } from './transfer/live.ts'
-import { Fresh } from './vfs/fresh.ts'
+import { Fresh, type FreshParts } from './vfs/fresh.ts'
 import type { OpenHomes } from './vfs/home.ts'
 import { permitted } from './vfs/permitted.ts'
 import { Throttle, throttled } from './vfs/throttle.ts'
@@ -22,6 +22,8 @@ export interface DoorParts {
   readonly clock: Clock
   /** Where the open files of scp are shown; SFTP, shell and exec show their own. */
   readonly transfers: LiveTransfers
+  /** Where it is kept what accounts are making, and by what name this process is known there. */
+  readonly fresh: Omit<FreshParts, 'clock'>
   /** The other processes of this server: sessions are counted over all. */
   readonly siblings?: Siblings
 }
@@ -42,7 +44,14 @@ interface Seat {
   readonly throttle: Throttle
 }
 
-export function openDoor({ accounts, homes, clock, transfers, siblings = alone }: DoorParts): Door {
+export function openDoor({
+  accounts,
+  homes,
+  clock,
+  transfers,
+  fresh: making,
+  siblings = alone,
+}: DoorParts): Door {
   const seats = new Map<string, Seat>()
   const makers = new Map<string, Fresh>()
   const standings = new WeakMap<Session, Standing>()
@@ -108,7 +117,7 @@ export function openDoor({ accounts, homes, clock, transfers, siblings = alone }
         )
       }
       const throttle = seats.get(name)?.throttle ?? new Throttle(clock)
-      const fresh = makers.get(name) ?? new Fresh(clock)
+      const fresh = makers.get(name) ?? new Fresh(name, { ...making, clock })
       makers.set(name, fresh)
       const tree = permitted(
         await homes.open(

@@ -36,6 +36,7 @@ import { serve } from './ssh/server.ts'
 import type { SessionHandler, SessionRequest } from './ssh/session.ts'
 import { digests } from './transfer/digest.ts'
 import { liveTransfers } from './transfer/live.ts'
+import { settleFresh } from './vfs/fresh.ts'
 import { openHomes } from './vfs/home.ts'
 
 /** `miniftpd serve …`, `miniftpd WORDS`: the exit status. */
@@ -125,6 +126,7 @@ async function serveUntilStopped(
     }),
     office.store,
     clock,
+    office.audit,
   )
   const homes = life.use(
     await openHomes({
@@ -144,7 +146,9 @@ async function serveUntilStopped(
     }),
   )
   const transfers = liveTransfers()
-  door = openDoor({ accounts: office.accounts, homes, clock, transfers })
+  settleFresh(office.fresh, processLives, clock)
+  const fresh = { store: office.fresh, process: processName(markOf(process.pid)) }
+  door = openDoor({ accounts: office.accounts, homes, clock, transfers, fresh })
   const { open, admit } = door
   const hash = life.use(digests())
   const files = sftp({ open, hash, live: transfers, maxHandles: () => settings.now['max-handles'] })
@@ -206,6 +210,7 @@ async function serveUntilStopped(
         guard,
         codes: office.codes,
         clock,
+        audit: office.audit,
       }),
       handlerFor,
       dataPath: first['data-path'],

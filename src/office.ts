@@ -17,9 +17,11 @@ import { type Books, openBooks } from './quota/books.ts'
 import { openDatabase } from './store/database.ts'
 import type { KeyValue } from './store/key-value.ts'
 import { keyvOver } from './store/keyv.ts'
+import { sqlFresh } from './store/sql-fresh.ts'
 import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
 import { sqlVersions } from './store/sql-versions.ts'
+import type { FreshStore } from './vfs/fresh.ts'
 import { measure } from './vfs/measure.ts'
 import type { UploadStore } from './vfs/uploads.ts'
 
@@ -32,7 +34,9 @@ export interface Office extends AsyncDisposable {
   readonly codes: SecondSteps
   readonly store: KeyValue
   readonly uploads: UploadStore
+  readonly fresh: FreshStore
   readonly clock: Clock
+  readonly audit: Audit
 }
 
 export interface OfficeParts {
@@ -79,7 +83,8 @@ export async function openOffice({
       file.write(`${JSON.stringify({ at: new Date(clock.now()).toISOString(), ...event })}\n`),
   }
   const uploads = sqlUploads(database)
-  const homes = withUploads(homesIn(folder, clock), folder, uploads)
+  const fresh = sqlFresh(database)
+  const homes = withUploads(homesIn(folder, clock), folder, [uploads, fresh])
   await seedAccounts({ accounts, passwords: words, ledger, homes }, demo, adminPassword)
   const codes = secondStepsOver(store, clock)
   const actions = actionsOver({
@@ -102,18 +107,24 @@ export async function openOffice({
     codes,
     store,
     uploads,
+    fresh,
     clock,
+    audit,
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
 }
 
 /** With an account goes what its uploads have left out of sight: another of its name must not find it. */
-function withUploads(homes: Homes, folder: string, uploads: UploadStore): Homes {
+function withUploads(
+  homes: Homes,
+  folder: string,
+  stores: readonly { forget(account: string): void }[],
+): Homes {
   return {
     ...homes,
     async retire(name) {
       const kept = await homes.retire(name)
-      uploads.forget(name)
+      for (const store of stores) store.forget(name)
       await rm(join(folder, 'staging', name), { recursive: true, force: true })
       return kept
     },

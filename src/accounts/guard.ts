@@ -1,3 +1,4 @@
+import type { Audit } from '../base/audit.ts'
 import type { Clock } from '../base/clock.ts'
 import type { KeyValue } from '../store/key-value.ts'
 import { neighbourhood, networks } from './network.ts'
@@ -30,6 +31,8 @@ export interface Ban {
 export interface Guard {
   /** The ban in force, if there is one. Cheap: asked at every connection, before anything is read. */
   banned(address: string): Ban | undefined
+  /** Never banned, by the setting. */
+  allowed(address: string): boolean
   /** How long the answer to a login of this address should wait, in ms: 0 until it has offended. */
   delay(address: string): number
   /** The ban that this offence brought, if it did. */
@@ -59,7 +62,12 @@ const MOST_AHEAD = 3_600_000
 const PREFIX = 'ban/'
 
 /** Reads the bans of earlier runs from `store`. */
-export async function openGuard(settings: GuardSettings, store: KeyValue, clock: Clock): Promise<Guard> {
+export async function openGuard(
+  settings: GuardSettings,
+  store: KeyValue,
+  clock: Clock,
+  audit?: Audit,
+): Promise<Guard> {
   let lines = settings.allow
   let exempt = networks(lines)
   const scores = new Map<string, number[]>()
@@ -113,6 +121,7 @@ export async function openGuard(settings: GuardSettings, store: KeyValue, clock:
   }
 
   return {
+    allowed,
     banned: (address) => (bans.size === 0 || allowed(address) ? undefined : inForce(neighbourhood(address))),
     delay(address) {
       if (scores.size === 0) return 0
@@ -128,7 +137,14 @@ export async function openGuard(settings: GuardSettings, store: KeyValue, clock:
       if (scores.size > MOST_SCORES) scores.delete(scores.keys().next().value!)
       if (times.length < settings.threshold) return undefined
       const before = remembered(whose)?.times ?? 0
-      return ban(whose, Math.min(LONGEST_BAN, settings.banMs * 2 ** Math.min(before, 20)), offence)
+      const made = await ban(
+        whose,
+        Math.min(LONGEST_BAN, settings.banMs * 2 ** Math.min(before, 20)),
+        offence,
+      )
+      const until = new Date(made.until).toISOString()
+      audit?.record({ event: 'ban made', address: whose, until, by: 'guard', from: address })
+      return made
     },
     forgive: (address) => void scores.delete(neighbourhood(address)),
     ban: (address, ms, reason) => ban(neighbourhood(address), ms, reason),

@@ -51,6 +51,10 @@ export interface Desk {
   status(): Promise<ServerStatus>
   /** Stops the server as SIGTERM does. */
   drain(): void
+  /** Ends the connections from an address or network, as bans name them; how many. */
+  endFrom(address: string): number
   /** The last lines of today's log that hold `filter`, oldest first. */
   logLines(count: number, filter?: string): Promise<readonly string[]>
+  /** These, and what comes after them until `stop` aborts, some lines at a time. */
+  followLog(count: number, filter: string, stop: AbortSignal): AsyncIterable<readonly string[]>
 }

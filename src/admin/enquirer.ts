@@ -42,6 +42,8 @@ export interface Key {
 export interface Prompt {
   run(): Promise<unknown>
   render(): Promise<unknown>
+  /** The sentence of an answer that was just refused. */
+  error(): unknown
   keypress(text: string | undefined, key: Key): Promise<unknown>
   readonly state: { buffer: string; size: number; readonly submitted?: boolean; readonly error?: unknown }
   /** Choices that are shown at a time, of a list. */

@@ -218,11 +218,17 @@ function drawingInTurn(prompt: Prompt, keyboard: Keyboard): () => Promise<unknow
   const take = prompt.keypress.bind(prompt)
   let last: Promise<unknown> = Promise.resolve()
   let behind = false
+  /** The sentence of an answer that was refused: the prompt itself shows it in one drawing alone. */
+  let refused: unknown
+  let again = false
+  const sentence = prompt.error.bind(prompt)
+  prompt.error = async () => (await sentence()) || (again && !prompt.state.submitted ? refused : '')
   const inTurn = (): Promise<unknown> => {
     last = last.then(draw)
     return last
   }
   prompt.render = () => {
+    refused = prompt.state.error
     behind = keyboard.more && !prompt.state.submitted && prompt.state.error === undefined
     return behind ? last : inTurn()
   }
@@ -231,7 +237,14 @@ function drawingInTurn(prompt: Prompt, keyboard: Keyboard): () => Promise<unknow
     if (behind && !keyboard.more) prompt.render()
     await last
   }
-  return inTurn
+  return () => {
+    last = last.then(async () => {
+      again = true
+      await draw()
+      again = false
+    })
+    return last
+  }
 }
 
 /** enquirer rejects with '' when the person cancels, and with an error when something is wrong. */

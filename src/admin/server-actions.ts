@@ -1,10 +1,11 @@
 import { isIP } from 'node:net'
-import type { Actor } from '../accounts/actions.ts'
+import { type Actor, CONSOLE_FROM } from '../accounts/actions.ts'
 import type { Ban } from '../accounts/guard.ts'
-import { plainAddress } from '../accounts/network.ts'
+import { neighbourhood, plainAddress } from '../accounts/network.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import type { Desk, LiveRow } from './desk.ts'
+import { showTime } from './show.ts'
 import type { WordsParts } from './word.ts'
 
 /** Who asks, and what there is to do it with. */
@@ -32,18 +33,37 @@ export async function endSession(asked: Asked, id: string): Promise<LiveRow> {
   return row
 }
 
-/** Bans an address for a time in ms. EINVAL when it is no address. */
-export async function banAddress(asked: Asked, address: string, ms: number): Promise<Ban> {
+/** A ban, and how many connections it ended. */
+export interface MadeBan extends Ban {
+  readonly ended: number
+}
+
+/**
+ * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or one that the setting
+ * lets in whatever it does; EPERM when it is where the admin comes from.
+ */
+export async function banAddress(asked: Asked, address: string, ms: number): Promise<MadeBan> {
   const { actor, parts } = asked
   const desk = await deskOf(asked)
   checkAddress(address)
+  if (desk.guard.allowed(address))
+    throw new OpError('EINVAL', `"${address}" is one of guard-allow: take it out of that setting first`)
+  if (actor.from !== CONSOLE_FROM && neighbourhood(actor.from) === neighbourhood(address))
+    throw new OpError(
+      'EPERM',
+      `You come from "${address}" yourself: ban it from the console, or from elsewhere`,
+    )
   const ban = await desk.guard.ban(address, ms, `by ${actor.name}`)
-  await parts.actions.note(actor, {
-    event: 'ban made',
-    address: ban.address,
-    until: new Date(ban.until).toISOString(),
-  })
-  return ban
+  const ended = desk.endFrom(ban.address)
+  const until = new Date(ban.until).toISOString()
+  await parts.actions.note(actor, { event: 'ban made', address: ban.address, until, ended })
+  return { ...ban, ended }
+}
+
+export function saidOfBan({ address, until, ended }: MadeBan): string {
+  const connections =
+    ended === 0 ? '' : `; ${ended === 1 ? '1 connection is' : `${ended} connections are`} ended`
+  return `"${address}" is banned until ${showTime(until)}${connections}`
 }
 
 /** EINVAL when it is none. */

@@ -2,7 +2,7 @@ import { escapeText } from '../base/escape.ts'
 import { parseDuration } from '../base/units.ts'
 import { count } from './changes.ts'
 import { readable } from './log-line.ts'
-import { banAddress, deskOf, drainServer, endSession, liftBan } from './server-actions.ts'
+import { banAddress, deskOf, drainServer, endSession, liftBan, saidOfBan } from './server-actions.ts'
 import { quotaTotals, scriptTransfer, showTransfer, statusRows } from './server-rows.ts'
 import { showTime } from './show.ts'
 import { table } from './table.ts'
@@ -65,14 +65,12 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
   },
   'ban add': {
     usage: 'ban add ADDRESS [--for 1h]',
-    summary: 'ban an address',
+    summary: 'ban an address, and end its connections',
     options: { for: { type: 'string' } },
     async run(call) {
       const [address] = exactly(call.names, 1, this.usage)
-      const ban = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
-      answer(call, { ...ban, until: isoOf(ban.until) }, [
-        `"${ban.address}" is banned until ${showTime(ban.until)}`,
-      ])
+      const made = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
+      answer(call, { ...made, until: isoOf(made.until) }, [saidOfBan(made)])
     },
   },
   'ban lift': {
@@ -85,18 +83,31 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     },
   },
   log: {
-    usage: 'log [-n LINES] [--filter TEXT] [--json]',
-    summary: "the last lines of today's log",
-    options: { lines: { type: 'string', short: 'n' }, filter: { type: 'string' } },
+    usage: 'log [-n LINES] [--filter TEXT] [--follow] [--json]',
+    summary: "the last lines of today's log; --follow goes on with what comes, until ^C",
+    options: {
+      lines: { type: 'string', short: 'n' },
+      filter: { type: 'string' },
+      follow: { type: 'boolean', short: 'f' },
+    },
     async run(call) {
       exactly(call.names, 0, this.usage)
       const { values, json, io } = call
-      const lines = await (await deskOf(call)).logLines(
-        count(String(values.lines ?? '20')),
-        String(values.filter ?? ''),
-      )
+      const desk = await deskOf(call)
+      const most = count(String(values.lines ?? '20'))
+      const filter = String(values.filter ?? '')
       // One object a line, as the log has it.
-      for (const line of lines) io.print(json ? line : readable(line))
+      const print = (lines: readonly string[]): void => {
+        for (const line of lines) io.print(json ? line : readable(line))
+      }
+      const stop = values.follow === true ? io.stop?.() : undefined
+      if (stop === undefined) return print(await desk.logLines(most, filter))
+      for await (const lines of desk.followLog(most, filter, stop)) {
+        // Who is no admin any more reads no further.
+        await call.parts.actions.allow(call.actor)
+        print(lines)
+        await io.settled?.()
+      }
     },
   },
   'server status': {

@@ -5,7 +5,15 @@ import { isEnter, isMove, leaves, stepOf } from './keyboard.ts'
 import { readable } from './log-line.ts'
 import type { Desktop } from './menu.ts'
 import { sentence } from './questions.ts'
-import { banAddress, checkAddress, deskOf, drainServer, endSession, liftBan } from './server-actions.ts'
+import {
+  banAddress,
+  checkAddress,
+  deskOf,
+  drainServer,
+  endSession,
+  liftBan,
+  saidOfBan,
+} from './server-actions.ts'
 import { quotaTotals, showTransfer, statusRows } from './server-rows.ts'
 import { showSpan, showTime } from './show.ts'
 import { bar, fittedTable } from './table.ts'
@@ -112,8 +120,7 @@ export async function bans(desktop: Desktop): Promise<string | undefined> {
     check: sentence((text) => void parseDuration(text)),
   })
   if (span === undefined) return undefined
-  const ban = await banAddress(desktop, address.trim(), parseDuration(span))
-  return `"${ban.address}" is banned until ${showTime(ban.until)}`
+  return saidOfBan(await banAddress(desktop, address.trim(), parseDuration(span)))
 }
 
 /** The last lines of today's log, live; what is typed filters them. */

@@ -13,6 +13,8 @@ export interface WordsIO {
   confirm(question: string): Promise<boolean | undefined>
   /** Resolves when all of it was handed over. */
   settled?(): Promise<void>
+  /** Aborted when whoever asked wants no more of what goes on and on. Asked for once, by a word that reads no input. */
+  stop?(): AbortSignal
 }
 
 export interface WordsParts {

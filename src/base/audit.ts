@@ -17,7 +17,13 @@ export type AdminEvent =
       readonly after?: Facts
     }
   | { readonly event: 'session ended'; readonly account: string; readonly address: string }
-  | { readonly event: 'ban made'; readonly address: string; readonly until: string }
+  | {
+      readonly event: 'ban made'
+      readonly address: string
+      readonly until: string
+      /** Connections that it ended. */
+      readonly ended?: number
+    }
   | { readonly event: 'ban lifted'; readonly address: string }
   | { readonly event: 'server drained' }
 

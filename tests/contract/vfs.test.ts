@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { PRESETS, showRights } from '../../src/accounts/rules.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import { sqlFresh } from '../../src/store/sql-fresh.ts'
 import { Fresh } from '../../src/vfs/fresh.ts'
 import { openLocal } from '../../src/vfs/local.ts'
 import { memoryFileSystem } from '../../src/vfs/memory.ts'
@@ -35,6 +37,10 @@ vfsContract('permitted, all rights', async () =>
   permitted(memoryFileSystem(), {
     rights: () => PRESETS.full!,
     describe: showRights,
-    fresh: new Fresh(systemClock),
+    fresh: new Fresh('ada', {
+      store: sqlFresh(new DatabaseSync(':memory:')),
+      clock: systemClock,
+      process: 'here',
+    }),
   }),
 )

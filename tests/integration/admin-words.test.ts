@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { WORDS } from '../../src/admin/words.ts'
 import { adminWords, type Said } from '../support/admin-words.ts'
 import { type Done, run, without } from '../support/run-client.ts'
 import { sftpClient } from '../support/sftp-client.ts'
@@ -32,6 +33,11 @@ interface Row {
 }
 
 const text = (...words: readonly string[]) => words.flatMap((word) => word.split(' '))
+
+/** What was made here and must be nowhere. */
+const secrets = [SECRET]
+/** Words that have a test of their own below. */
+const ELSEWHERE = ['session end', 'server drain']
 
 /** In this order: each row finds what those before it left. */
 const ROWS: readonly Row[] = [
@@ -143,6 +149,27 @@ const ROWS: readonly Row[] = [
     says: /can no longer log in with SHA256:/,
     audit: { what: 'key removed' },
   },
+  { words: text('totp show bob'), says: /logs in without a code/ },
+  { words: text('totp del bob'), status: 1, complains: /has no one-time codes/ },
+  {
+    words: text('totp add bob --json'),
+    json: ({ secret, recovery }: { secret: string; recovery: string[] }) => {
+      assert.match(secret, /^[A-Z2-7]{32}$/)
+      assert.equal(recovery.length, 8)
+      secrets.push(secret, ...recovery)
+    },
+    audit: { what: 'one-time codes', before: { codes: false }, after: { codes: true } },
+  },
+  { words: text('totp add bob'), status: 1, complains: /has codes already/ },
+  {
+    words: text('totp show bob --json'),
+    json: (value: unknown) => assert.deepEqual(value, { name: 'bob', totp: true }),
+  },
+  {
+    words: text('totp del bob'),
+    says: /"bob" logs in without a code/,
+    audit: { what: 'one-time codes', before: { codes: true }, after: { codes: false } },
+  },
   {
     words: text('quota set bob 1MiB --files 5'),
     says: /may use 1 MiB, and uses 0 B/,
@@ -168,6 +195,7 @@ const ROWS: readonly Row[] = [
     json: (value: { address: string; until: string }) => assert.ok(Date.parse(value.until) > Date.now()),
     audit: { event: 'ban made', address: '192.0.2.7' },
   },
+  { words: text('ban add 127.0.0.1'), status: 1, complains: /is one of guard-allow/ },
   { words: text('ban add nowhere'), status: 1, complains: /is not an address/ },
   { words: text('ban add 192.0.2.8 --for ever'), status: 1, complains: /is not a time/ },
   { words: text('ban list'), says: /ADDRESS .*\n192\.0\.2\.7 .*by console/ },
@@ -197,22 +225,31 @@ const ROWS: readonly Row[] = [
   { words: [], says: /Commands:/ },
 ]
 
-function auditLines(): readonly Record<string, unknown>[] {
-  const folder = join(server.var, 'audit')
+function auditLines(at = server): readonly Record<string, unknown>[] {
+  const folder = join(at.var, 'audit')
   return readdirSync(folder)
     .flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'))
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
+/** What admins did, without who came in to do it. */
+const deeds = (at = server) => auditLines(at).filter(({ event }) => !String(event).startsWith('login '))
+
+test('words: none is left out of the tests', () => {
+  const done = ROWS.filter(({ status = 0 }) => status === 0).map(({ words }) => words.join(' '))
+  const missed = Object.keys(WORDS).filter((name) => !done.some((line) => `${line} `.startsWith(`${name} `)))
+  assert.deepEqual(missed, ELSEWHERE)
+})
+
 test('words: every word, what it says, its exit status, its --json, and its one line in the audit', {
   skip,
 }, async () => {
   for (const { words, input, status = 0, says, complains, json, audit } of ROWS) {
     const about = words.join(' ')
-    const before = auditLines().length
+    const before = deeds().length
     const said: Said = await adminWords(server, words, input === 'KEY' ? key : input)
-    const lines = auditLines().slice(before)
+    const lines = deeds().slice(before)
 
     assert.equal(said.status, status, `${about}\n${said.stdout}${said.stderr}`)
     if (says) assert.match(said.stdout, says, about)
@@ -238,7 +275,7 @@ test('words: no secret is in the audit, the log or an answer', { skip }, async (
   ]
 
   for (const place of places) {
-    assert.ok(!place.includes(SECRET))
+    for (const secret of secrets) assert.ok(!place.includes(secret))
     assert.doesNotMatch(place, /argon2|\$v=19/)
     assert.ok(!place.includes(key.split(' ')[1]!))
   }
@@ -248,7 +285,7 @@ const ssh = (command: string, input = '', user = 'grace'): Promise<Done> =>
   run('ssh', ['-F', server.sshConfig, '-o', 'BatchMode=yes', '-l', user, 'ftp', command], { input })
 
 test('words: by ssh they are the same, and the audit says who and from where', { skip }, async () => {
-  const before = auditLines().length
+  const before = deeds().length
   const added = await ssh('user add dora --password-stdin --json', `${SECRET}\n`)
   const wrong = await ssh('user ad dora')
   const refused = await ssh("user add 'two words'")
@@ -262,7 +299,7 @@ test('words: by ssh they are the same, and the audit says who and from where', {
   assert.equal(refused.status, 1)
   for (const line of log.stdout.trim().split('\n')) JSON.parse(line)
   assert.equal(deleted.status, 0)
-  const lines = auditLines().slice(before)
+  const lines = deeds().slice(before)
   assert.deepEqual(
     lines.map(({ event, by, from, account }) => [event, by, from, account]),
     [
@@ -287,11 +324,11 @@ test('words: sessions show who is here and what moves, escaped, and are ended', 
   )
   assert.match(people.stdout, /ada +127\.0\.0\.1 +subsystem sftp .*up \/evil\\u\{1b\}\[2J\\nname 4 B/)
   assert.doesNotMatch(people.stdout, /\x1b/)
-  const before = auditLines().length
+  const before = deeds().length
   const ended = await ssh(`session end ${row.id}`)
   assert.equal(ended.status, 0, ended.stderr)
   await client.closed
-  assert.partialDeepStrictEqual(auditLines().slice(before), [
+  assert.partialDeepStrictEqual(deeds().slice(before), [
     { event: 'session ended', account: 'ada', address: '127.0.0.1', by: 'grace' },
   ])
 })
@@ -342,5 +379,6 @@ test('words: server drain ends the server, and says so first', { skip }, async (
 
   assert.equal(status, 0)
   assert.match(stdout, /takes nobody new/)
+  assert.partialDeepStrictEqual(deeds(other).slice(-1), [{ event: 'server drained', by: 'grace' }])
   assert.equal(await other.stop(), 0)
 })

@@ -34,6 +34,8 @@ export interface TestServer extends AsyncDisposable {
   said(): string
   /** SIGTERM, and the exit status. */
   stop(): Promise<number | null>
+  /** The next server over the same VAR, after this one has ended. The folder is the first one's to remove. */
+  again(): Promise<TestServer>
 }
 
 export interface StartOptions {
@@ -78,30 +80,41 @@ export async function startServer(options: StartOptions = {}): Promise<TestServe
     }
 
     prepare?.(at.var)
-    const command = [process.execPath, PROGRAM, 'serve', '--port', '0', ...args]
-    const [program, ...words] = descriptors === undefined ? command : limited(descriptors, command)
-    child = spawn(program!, words, {
-      env: everything,
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const said: string[] = []
-    const port = await listening(child, said)
+    const start = async (): Promise<TestServer> => {
+      const command = [process.execPath, PROGRAM, 'serve', '--port', '0', ...args]
+      const [program, ...words] = descriptors === undefined ? command : limited(descriptors, command)
+      const running = spawn(program!, words, {
+        env: everything,
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      child = running
+      const said: string[] = []
+      const port = await listening(running, said)
+      return {
+        host: '127.0.0.1',
+        port,
+        folder,
+        var: at.var,
+        pid: running.pid!,
+        key: at.key,
+        password,
+        sshConfig: writeSshConfig(folder, port, at),
+        home: (account) => join(at.var, 'home', account),
+        console,
+        said: () => said.join('\n'),
+        stop: () => stop(running),
+        again: start,
+        async [Symbol.asyncDispose]() {
+          await stop(running)
+        },
+      }
+    }
+    const first = await start()
     return {
-      host: '127.0.0.1',
-      port,
-      folder,
-      var: at.var,
-      pid: child.pid!,
-      key: at.key,
-      password,
-      sshConfig: writeSshConfig(folder, port, at),
-      home: (account) => join(at.var, 'home', account),
-      console,
-      said: () => said.join('\n'),
-      stop: () => stop(child!),
+      ...first,
       async [Symbol.asyncDispose]() {
-        await stop(child!)
+        await first[Symbol.asyncDispose]()
         rmSync(folder, { recursive: true, force: true })
       },
     }

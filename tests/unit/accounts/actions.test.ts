@@ -77,6 +77,7 @@ test('actions: the console needs no account, and no account can pass for it', as
   await actions.add(CONSOLE, { name: 'console', role: 'user' })
 
   await refuses(actions.list({ name: 'console', role: 'admin', from: '192.0.2.3' }), 'EACCES')
+  await refuses(actions.list({ name: 'console', role: 'user', from: 'console' }), 'EACCES')
   assert.equal((await accounts.get('console'))?.changedBy, 'console')
 })
 
@@ -108,6 +109,39 @@ test('actions: there is an admin left, whoever is quicker', async () => {
   const [last] = admins
   await refuses(actions.set(CONSOLE, last!.name, { expires: 1 }), 'EPERM')
   await refuses(actions.set(CONSOLE, last!.name, { role: 'user' }), 'EPERM')
+})
+
+test('actions: one who may not come in any more does not count as the admin who is left', async () => {
+  for (const gone of [{ disabled: true }, { expires: 1 }]) {
+    const { actions } = await office()
+    await actions.set(GRACE, 'heidi', gone)
+
+    await refuses(actions.remove(GRACE, 'grace'), 'EPERM', /last admin/)
+    await refuses(actions.set(GRACE, 'grace', { disabled: true }), 'EPERM', /last admin/)
+  }
+})
+
+test('actions: a password of more than 1024 characters, a key more than 100, an unclear key: all refused', async () => {
+  const { accounts, actions, audited } = await office()
+  const line = (at: number, comment: string): string => {
+    const blob = Buffer.from(KEY.split(' ')[1]!, 'base64')
+    blob.writeUInt32BE(at, blob.length - 8)
+    return `ssh-ed25519 ${blob.toString('base64')} ${comment}`
+  }
+  await accounts.update('ada', (account) => ({
+    ...account,
+    keys: Array.from({ length: 100 }, (_, at) => line(at, at < 2 ? 'twice' : `key${at}`)),
+  }))
+
+  await refuses(actions.setPassword(GRACE, 'ada', 'x'.repeat(1025)), 'EINVAL', /too long/)
+  await refuses(actions.addKey(GRACE, 'ada', KEY), 'EINVAL', /at most 100 keys/)
+  await refuses(actions.removeKey(GRACE, 'ada', 'twice'), 'EINVAL', /more than one key/)
+  assert.deepEqual(audited, [])
+  await actions.removeKey(GRACE, 'ada', 'key7')
+  await actions.addKey(GRACE, 'ada', KEY)
+  await actions.removeKey(GRACE, 'ada', 'key8')
+  await actions.addKey(GRACE, 'ada', KEY)
+  assert.equal((await accounts.get('ada'))?.keys.length, 99)
 })
 
 test('actions: many changes of one quota at once leave ledger and record alike', async () => {

@@ -77,6 +77,19 @@ test('screen: a resize in the middle of a question draws it again', async () => 
   assert.equal(await answer, true)
 })
 
+test('screen: a resize keeps the sentence of a refused answer, and the answer can be mended', async () => {
+  const { screen, press, sees, resize } = person()
+  const answer = screen.ask('Name?', { check: (text) => (text === 'ada' ? undefined : 'Only "ada" will do') })
+  await sees('Name?')
+  press('adam\r')
+  await sees('Only "ada" will do')
+  resize(50)
+  await sees('Only "ada" will do')
+  press('\x7f\r')
+
+  assert.equal(await answer, 'ada')
+})
+
 test('screen: a live picture is drawn on the other screen until a key says that it is enough', async () => {
   const { screen, press, sees } = person()
   let turn = 0

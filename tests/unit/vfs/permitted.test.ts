@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { Rights } from '../../../src/accounts/account.ts'
 import { PRESETS, showRights } from '../../../src/accounts/rules.ts'
 import { isOpError } from '../../../src/base/error.ts'
-import { Fresh } from '../../../src/vfs/fresh.ts'
+import { sqlFresh } from '../../../src/store/sql-fresh.ts'
+import { Fresh, settleFresh } from '../../../src/vfs/fresh.ts'
 import { memoryFileSystem } from '../../../src/vfs/memory.ts'
 import { virtualPath as p } from '../../../src/vfs/path.ts'
 import { permitted } from '../../../src/vfs/permitted.ts'
@@ -20,9 +22,17 @@ async function tree(preset: string | Rights) {
   await below.symlink('/old.txt', p('/link'))
   const time = { now: 0 }
   const may = { rights: typeof preset === 'string' ? PRESETS[preset]! : preset }
-  const fresh = new Fresh({ elapsed: () => time.now })
+  const store = sqlFresh(new DatabaseSync(':memory:'))
+  const fresh = new Fresh('ada', { store, clock: { now: () => time.now }, process: 'here' })
   const vfs = permitted(below, { rights: () => may.rights, describe: showRights, fresh })
-  return { below, vfs, time, may }
+  /** The same tree after a restart, or in another process. */
+  const elsewhere = (process: string): VirtualFileSystem =>
+    permitted(below, {
+      rights: () => may.rights,
+      describe: showRights,
+      fresh: new Fresh('ada', { store, clock: { now: () => time.now }, process }),
+    })
+  return { below, vfs, time, may, store, elsewhere }
 }
 
 async function put(vfs: VirtualFileSystem, path: string, text: string): Promise<void> {
@@ -182,4 +192,24 @@ test('permitted: who may write and see, but not overwrite, adds files only', asy
   await refuses(() => vfs.rename(p('/old.txt'), p('/moved'), { replace: false }))
   await vfs.mkdir(p('/made'))
   await vfs.setstat(p('/made'), { mtime: 1 })
+})
+
+test('permitted: what a drop-box is making it goes on with in another process, and after the end of this one', async () => {
+  const { vfs, time, store, elsewhere } = await tree('drop-box')
+  await put(vfs, '/closed', 'mine')
+  await vfs.open(p('/open'), NEW)
+  const other = elsewhere('there')
+
+  await other.setstat(p('/closed'), { mtime: 1 })
+  await (await other.open(p('/open'), { write: true })).close()
+  await vfs.open(p('/open'), { write: true })
+  time.now = 30 * MINUTE
+  await refuses(() => other.stat(p('/closed')))
+  await other.stat(p('/open'))
+
+  settleFresh(store, (process) => process !== 'here', { now: () => time.now })
+  time.now = 39 * MINUTE
+  await other.stat(p('/open'))
+  time.now = 41 * MINUTE
+  await refuses(() => other.stat(p('/open')))
 })
