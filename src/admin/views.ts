@@ -100,7 +100,7 @@ export async function bans(desktop: Desktop): Promise<string | undefined> {
   )
   const choice = await screen.choose(list.length === 0 ? 'Nobody is banned' : 'Banned addresses', [
     { label: 'Ban an address', value: -1 },
-    ...lines.map((label, value) => ({ label, value })),
+    ...lines.map((label, value) => ({ label, value, chosen: `Lift ${list[value]!.address}` })),
   ])
   if (choice === undefined) return undefined
   if (choice >= 0) {

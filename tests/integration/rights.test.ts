@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
+import { adminPerson } from '../support/admin-person.ts'
 import { adminWords } from '../support/admin-words.ts'
 import { type Done, run, without } from '../support/run-client.ts'
 import { sftpClient } from '../support/sftp-client.ts'
@@ -124,6 +125,191 @@ test('rights: a drop-box takes new files from sftp, scp, exec and rclone, and sh
   await refused(rclone('lsf', 's:'))
   assert.equal(readFileSync(join(home, 'old.txt'), 'utf8'), 'old\n')
   sameFile(join(home, 'named'), join(local, 'mid.bin'))
+})
+
+/** What needs each right, by every way there is. */
+const WAYS: Readonly<Record<string, readonly (() => Promise<Done>)[]>> = {
+  read: [
+    () => sftp('get old.txt got'),
+    () => scp('ftp:old.txt', 'got'),
+    () => scp('-O', 'ftp:old.txt', 'got'),
+    () => ssh('cat old.txt'),
+    () => ssh('get old.txt'),
+    () => shell('cat old.txt'),
+    () => rclone('copyto', 's:old.txt', 'got'),
+  ],
+  write: [
+    () => sftp('put small new'),
+    () => scp('small', 'ftp:new'),
+    () => scp('-O', 'small', 'ftp:new'),
+    () => ssh('put new', 'bytes'),
+    () => shell('put new --size 4', 'new'),
+    () => rclone('copyto', 'small', 's:new'),
+  ],
+  overwrite: [
+    () => sftp('put small old.txt'),
+    () => sftp('chmod 600 old.txt'),
+    () => scp('small', 'ftp:old.txt'),
+    () => scp('-O', 'small', 'ftp:old.txt'),
+    () => ssh('put -f old.txt', 'bytes'),
+    () => ssh('restore old.txt'),
+    () => shell('put -f old.txt --size 4', 'new'),
+    () => rclone('copyto', '--ignore-times', 'small', 's:old.txt'),
+  ],
+  delete: [
+    () => sftp('rm old.txt'),
+    () => sftp('rmdir folder'),
+    () => sftp('rename old.txt other'),
+    () => ssh('rm old.txt'),
+    () => ssh('mv old.txt other'),
+    () => shell('rm -r folder'),
+    () => rclone('deletefile', 's:old.txt'),
+  ],
+  list: [
+    // OpenSSH's own `ls` ends with 0 when it is refused; of a pattern it finds nothing.
+    () => sftp('ls *.txt'),
+    () => scp('-r', 'ftp:folder', 'got-folder'),
+    () => scp('-O', '-r', 'ftp:folder', 'got-folder'),
+    () => ssh('ls'),
+    () => shell('ls'),
+    () => rclone('lsf', 's:'),
+  ],
+  mkdir: [
+    () => sftp('mkdir made'),
+    () => scp('-r', 'tree', 'ftp:'),
+    () => scp('-O', '-r', 'tree', 'ftp:'),
+    () => ssh('mkdir made'),
+    () => shell('mkdir made'),
+    () => rclone('mkdir', 's:made'),
+  ],
+}
+const ALL = Object.keys(WAYS)
+
+for (const right of ALL) {
+  test(`rights: without "${right}" nothing that needs it is done, by any way, and nothing is changed`, {
+    skip,
+  }, async () => {
+    mkdirSync(join(home, 'folder'), { recursive: true })
+    mkdirSync(join(local, 'tree', 'inner'), { recursive: true })
+    writeFileSync(join(home, 'old.txt'), 'old\n')
+    const listing = readdirSync(home)
+    await set('--rights', ALL.filter((one) => one !== right).join(','))
+
+    await Promise.all(
+      WAYS[right]!.map((way) => refused(way(), /[Nn]ot allowed|denied|not found|No such|no room|Failure/)),
+    )
+
+    assert.deepEqual(readdirSync(home), listing)
+    assert.equal(readFileSync(join(home, 'old.txt'), 'utf8'), 'old\n')
+    assert.equal(statSync(join(home, 'old.txt')).mode & 0o777, 0o644)
+  })
+}
+
+test('rights: each is enough, with list and read, for what needs it', { skip }, async () => {
+  const enough = {
+    read: 'cat old.txt',
+    write: 'put more',
+    overwrite: 'put -f old.txt',
+    list: 'ls',
+    mkdir: 'mkdir made',
+    delete: 'rm old.txt',
+  }
+  for (const [right, command] of Object.entries(enough)) {
+    await set('--rights', ['list', 'read', ...(right === 'overwrite' ? ['write'] : []), right].join(','))
+    await fine(ssh(command, 'bytes'))
+  }
+  writeFileSync(join(home, 'old.txt'), 'old\n')
+})
+
+test('rights: where nothing may be overwritten WinSCP adds files, and its rename over an old one is refused', {
+  skip,
+}, async () => {
+  await set('--rights', 'read,write,list,delete,mkdir')
+  using winscp = await sftpClient(server)
+  await winscp.put('/letter.filepart', 'one')
+  await winscp.rename('/letter.filepart', '/letter')
+  await winscp.put('/old.txt.filepart', 'two')
+  await assert.rejects(winscp.rename('/old.txt.filepart', '/old.txt'), /already|exists|Not allowed/)
+  await assert.rejects(winscp.posixRename('/old.txt.filepart', '/old.txt'), /already|exists|Not allowed/)
+
+  assert.equal(readFileSync(join(home, 'letter'), 'utf8'), 'one')
+  assert.equal(readFileSync(join(home, 'old.txt'), 'utf8'), 'old\n')
+})
+
+test('rights: a drop-box goes on with its broken upload after the server has been away', {
+  skip,
+}, async () => {
+  await using other = await startServer({ ada: ['--rights', 'drop-box'] })
+  {
+    using winscp = await sftpClient(other)
+    const handle = await winscp.open('/big.filepart', 'w')
+    await winscp.write(handle, 'first ', 0)
+    process.kill(other.pid, 'SIGKILL')
+    await winscp.closed
+  }
+  await using again = await other.again()
+  using winscp = await sftpClient(again)
+  assert.equal((await winscp.stat('/big.filepart')).size, 6)
+  const handle = await winscp.open('/big.filepart', 'r+')
+  await winscp.write(handle, 'second', 6)
+  await winscp.close(handle)
+  await winscp.rename('/big.filepart', '/big')
+
+  assert.equal(readFileSync(join(again.home('ada'), 'big'), 'utf8'), 'first second')
+})
+
+test('rights: set by the menu, by exec and at the console they are the same, and hold at once', {
+  skip,
+}, async () => {
+  using ada = await sftpClient(server)
+  using grace = await adminPerson(server)
+  const facts = async (): Promise<unknown> => {
+    const { stdout } = await adminWords(server, ['user', 'show', 'ada', '--json'])
+    const { rights, expires, networks, sessions, rate, overwrite } = JSON.parse(stdout)
+    return { rights, expires, networks, sessions, rate, overwrite }
+  }
+  const back = ['--rights', 'full', '--expires', 'never', '--networks', 'any', '--sessions', 'none']
+  const none = ['--rate-up', 'none', '--rate-down', 'none', '--overwrite', 'default']
+  const words = ['--rights', 'read-only', '--expires', '2090-01-31', '--networks', '127.0.0.0/8']
+  const more = ['--sessions', '3', '--rate-up', '1MiB', '--rate-down', '2MiB', '--overwrite', 'in-place']
+  const refusing = () => assert.rejects(ada.put('/live', 'two'), /read-only/)
+
+  await set(...words, ...more)
+  const wanted = await facts()
+  await refusing()
+  await set(...back, ...none)
+  await ada.put('/live', 'one')
+
+  const { status } = await grace.exec(`user set ada ${[...words, ...more].join(' ')}`)
+  assert.equal(status, 0)
+  assert.deepEqual(await facts(), wanted)
+  await refusing()
+  await set(...back, ...none)
+
+  await grace.goTo('Rights and expiry')
+  const answer = async (question: RegExp, ...keys: readonly string[]): Promise<void> => {
+    await grace.sees(question)
+    grace.press(...keys)
+  }
+  await answer(/Whose rights\?.*▸ ada/s, 'Enter')
+  await answer(/What of "ada"\?/, 'Enter')
+  await answer(/What may it do\?/, '=r', 'Enter')
+  for (const [letter, question, value] of [
+    ['e', /Expires: 2027/, '2090-01-31'],
+    ['n', /Networks, as/, '127.0.0.0/8'],
+    ['s', /Sessions at once/, '3'],
+    ['u', /Upload a second/, '1 MiB'],
+    ['d', /Download a second/, '2 MiB'],
+  ] as const) {
+    await answer(/What of "ada"\? …/, `=${letter}`, 'Enter')
+    await answer(question, `=${value}`, 'Enter')
+  }
+  await answer(/What of "ada"\? …/, '=o', 'Enter')
+  await answer(/How does it overwrite\?/, '=i', 'Enter')
+  await grace.sees(/What of "ada"\? …/)
+  assert.deepEqual(await facts(), wanted)
+  await refusing()
+  await set(...none)
 })
 
 test('rights: WinSCP works in a drop-box: a temporary name, times, a rename, and a resume', {

@@ -158,7 +158,7 @@ export const WAYS: Readonly<Record<string, readonly (readonly Step[])[]>> = {
     ],
     [
       [[], /Banned addresses/, masked],
-      [['l', 'Enter'], /Let 192\.0\.2\.7 connect again\?/, masked],
+      [['l', 'Enter'], /Let 192\.0\.2\.7 connect again\?/],
     ],
   ],
   Log: [

@@ -210,6 +210,18 @@ test('actions: an account that is deleted while it gets its codes leaves none to
   const made = await actions.proposeSecondStep(GRACE, 'ada')
 
   await Promise.allSettled([actions.remove(HEIDI, 'ada'), actions.addSecondStep(GRACE, 'ada', made)])
+  assert.equal(await codes.has('ada'), false)
+  await refuses(actions.addSecondStep(GRACE, 'ada', made), 'ENOENT')
 
   assert.equal(await codes.has('ada'), false)
+})
+
+test('actions: what no account can have is refused when it is made and when it is changed', async () => {
+  for (const wrong of [{ sessions: 0 }, { networks: ['nowhere'] }, { rate: { up: 1, down: null } }]) {
+    const { accounts, actions } = await office()
+
+    await refuses(actions.add(GRACE, { name: 'new', ...wrong }), 'EINVAL')
+    await refuses(actions.set(GRACE, 'ada', wrong), 'EINVAL')
+    assert.equal(await accounts.get('new'), undefined)
+  }
 })

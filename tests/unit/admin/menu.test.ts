@@ -122,3 +122,32 @@ for (const [way, leaves] of [
     }
   })
 }
+
+test('menu: whoever goes back before the proof, or gives none, leaves nobody asked for a code', async () => {
+  for (const [question, leaves] of [
+    ['Enter goes on', '\x1b'],
+    ['The code that the app shows', '\x1b'],
+    ['The code that the app shows', '\r'],
+  ] as const) {
+    const made = await office(1)
+    const { session, press, sees } = person(80, 20, 'admin0')
+    const status = menu({ actions: made.actions, now: () => 0 })(session)
+    for (const [asked, keys] of [
+      ['Esc goes to Exit', 'o\r'],
+      ['Whose one-time codes?', '\r'],
+      ['Ask "ada" for a code', 'y'],
+      ['Enter goes on', '\r'],
+      ['The code that the app shows', ''],
+    ] as const) {
+      await sees(asked)
+      press(asked === question ? leaves : keys)
+      if (asked === question) break
+    }
+    await sees('Nothing was changed')
+    press('e\r')
+
+    assert.equal(await status, 0)
+    assert.equal(await made.codes.has('ada'), false)
+    assert.deepEqual(made.audited, [])
+  }
+})
