@@ -125,13 +125,10 @@ async function send(
     const theirs = await hashing
     const md5 = await ours
     if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs)
-    const closing: Promise<unknown>[] = []
+    // It may ask for the times first, and a CLOSE that overtook it would leave it without a handle.
     if (wishes.preserve)
-      closing.push(
-        Promise.resolve(
-          remote.setstat({ mode: before.mode & 0o777, atime: before.atime, mtime: before.mtime }),
-        ),
-      )
+      await remote.setstat({ mode: before.mode & 0o777, atime: before.atime, mtime: before.mtime })
+    const closing: Promise<unknown>[] = []
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)
     await Promise.all(closing)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { miniftp } from '../support/run-miniftp.ts'
@@ -74,6 +74,20 @@ test('client: goes on where a part was left, and sends nothing that is there alr
   assert.equal(eventOf(get.stdout, 'done').resumedAt, 700_000)
   sameFile(there('r.bin'), here('r.bin'))
   sameFile(here('resumed/r.bin'), here('r.bin'))
+})
+
+test('client: -p keeps times and permissions both ways', async () => {
+  writeFileSync(here('kept.txt'), 'kept')
+  chmodSync(here('kept.txt'), 0o640)
+  utimesSync(here('kept.txt'), 1_000_000_000, 1_000_000_000)
+  const facts = (path: string) => [statSync(path).mtimeMs, statSync(path).mode & 0o777]
+
+  const put = await miniftp(server, ['put', '-p', 'kept.txt', 'ftp:'])
+  const get = await miniftp(server, ['get', '-p', 'ftp:kept.txt', 'kept-back.txt'])
+
+  assert.deepEqual([put.status, get.status], [0, 0], put.stderr + get.stderr)
+  assert.deepEqual(facts(there('kept.txt')), facts(here('kept.txt')))
+  assert.deepEqual(facts(here('kept-back.txt')), facts(here('kept.txt')))
 })
 
 function eventOf(lines: string, event: string): Record<string, unknown> {
