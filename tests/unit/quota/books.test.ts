@@ -213,6 +213,24 @@ for (const [name, through] of [
   })
 }
 
+test('books: what has waited for room waits again for a count that began meanwhile', async () => {
+  await using ada = await serve({ bytes: 100, files: null }, { bytes: 0, files: 0 }, late)
+  const { book } = await ada.start()
+  const counted = Promise.withResolvers<void>()
+  let acted = false
+
+  const done = book.whenRoom(1, 0, () => {
+    acted = true
+  })
+  book.holdStill(counted.promise)
+  for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+  assert.equal(acted, false)
+  counted.resolve()
+
+  await done
+  assert.equal(acted, true)
+})
+
 test('books: what another process has written and this one removes is no reason to count', async () => {
   let counts = 0
   await using ada = await serve({ bytes: 100, files: null }, async () => {

@@ -196,6 +196,49 @@ test('slow disk: a write that fails gives back what it has not written, and noth
   await assert.rejects(async () => failing, code('ENOSPC'))
   await next
   await equalsDisk(ada)
+  fails = 0
+  await assert.rejects(async () => file.write(bytes(3000), 5000), code('ENOSPC'))
+  assert.equal(ada.book.usage.used, 4000)
+})
+
+test('slow disk: what waits for the write before it keeps bytes of its own', async () => {
+  await withFile(async (ada, disk, session) => {
+    const file = await (await session()).open(A, { write: true })
+    const lent = Buffer.from('kept')
+
+    const first = file.write(bytes(10), 100)
+    const second = file.write([lent], 110)
+    lent.fill('!')
+    disk.go()
+    await Promise.all([first, second])
+
+    assert.equal(readFileSync(join(ada.home, 'a'), 'latin1').slice(110, 114), 'kept')
+  })
+})
+
+test('slow disk: a handle that is closed twice leaves the file to the others once', async () => {
+  await withFile(async (ada, _disk, session) => {
+    const vfs = await session()
+    const [one, two] = [await vfs.open(A, { read: true }), await vfs.open(A, { read: true })]
+    await vfs.unlink(A)
+
+    await one.close()
+    await one.abandon()
+    assert.equal(ada.book.usage.used, 4000)
+    await two.close()
+
+    assert.equal(ada.book.usage.used, 0)
+  })
+})
+
+test('a size that cannot be set takes nothing', async () => {
+  await using ada = await stagedAccount({ bytes: 100_000 })
+  const vfs = await ada.session()
+  await vfs.mkdir(A)
+
+  assert.throws(() => vfs.setstat(A, { size: 90_000 }), code('EISDIR'))
+
+  assert.equal(ada.book.usage.used, 0)
 })
 
 test('in place: one file that two sessions have open and truncate is charged once, as it is', async () => {
