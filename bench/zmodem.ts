@@ -1,13 +1,13 @@
 // `npm run bench zmodem [MIB] [ROUNDS]`: MB/s of a file through a terminal by ZMODEM, both ways, with lrzsz at the other
 // end of OpenSSH's client, and what the server's memory grows by meanwhile.
 import { randomFillSync } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { MIB, memoryOf } from '../tests/support/server-memory.ts'
 import { startServer } from '../tests/support/start-server.ts'
 import { WANTS_TO_RECEIVE, WANTS_TO_SEND, ZmodemTerminal } from '../tests/support/zmodem-terminal.ts'
 
 const [mib = '300', rounds = '3'] = process.argv.slice(2)
-const MIB = 1024 * 1024
 const size = Number(mib) * MIB
 
 await using server = await startServer()
@@ -20,10 +20,10 @@ closeSync(file)
 const terminal = new ZmodemTerminal(server.sshConfig)
 await terminal.sees(/> $/)
 const figures = { put: [] as number[], get: [] as number[] }
-const before = memory()
+const before = memoryOf(server.pid)
 let most = before
 const watch = setInterval(() => {
-  most = Math.max(most, memory())
+  most = Math.max(most, memoryOf(server.pid))
 }, 50)
 for (let round = 0; round < Number(rounds); round++) {
   figures.put.push(await timed(() => move('put -f', WANTS_TO_RECEIVE, 'sz', ['up.bin'])))
@@ -62,10 +62,4 @@ async function timed(work: () => Promise<void>): Promise<number> {
   const start = performance.now()
   await work()
   return (performance.now() - start) / 1000
-}
-
-/** Anonymous memory in bytes. */
-function memory(): number {
-  const status = readFileSync(`/proc/${server.pid}/status`, 'latin1')
-  return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
 }

@@ -69,6 +69,7 @@ async function converse(
     terminal: terminalTransfer(terminal, {
       account,
       vfs,
+      hash: parts.hash,
       live: parts.live,
       now: parts.now,
       signal,

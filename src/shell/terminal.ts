@@ -71,7 +71,7 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
 
   async function read(): Promise<void> {
     for await (const chunk of channel.input) {
-      let bytes = Buffer.from(chunk)
+      let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       const at = interrupt === undefined || diverted ? -1 : bytes.lastIndexOf(CTRL_C)
       if (at >= 0) {
         // What was typed before it is not wanted any more.
@@ -79,7 +79,8 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
         bytes = bytes.subarray(at + 1)
         interrupt?.()
       }
-      for (const piece of piecesOf(bytes)) keys.push(piece)
+      if (diverted) keys.push(bytes)
+      else for (const piece of piecesOf(bytes)) keys.push(piece)
       held += bytes.length
       wake()
       while (held > TYPE_AHEAD && !signal.aborted) await changed()
@@ -143,9 +144,9 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
           }, ms)
           while (keys.length === 0 && !over && !signal.aborted && !isLate) await changed()
           clearTimeout(late)
-          if (keys.length > 0) {
-            const bytes = Buffer.concat(keys)
-            keys.length = held = 0
+          const bytes = keys.shift()
+          if (bytes !== undefined) {
+            held -= bytes.length
             wake()
             return bytes
           }
@@ -156,8 +157,9 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
         write: (bytes) => channel.write(bytes),
         release(rest) {
           diverted = false
-          if (rest.length > 0) keys.unshift(Buffer.from(rest))
-          held += rest.length
+          const left = Buffer.concat([rest, ...keys])
+          keys.splice(0, keys.length, ...piecesOf(left))
+          held = left.length
           wake()
         },
       }

@@ -2,13 +2,14 @@ import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { TerminalTransfer } from '../commands/command.ts'
 import { wrapped } from '../commands/layout.ts'
+import type { Digests } from '../transfer/digest.ts'
 import type { LiveTransfers } from '../transfer/live.ts'
-import type { FileHandle, VirtualFileSystem } from '../vfs/vfs.ts'
+import type { VirtualFileSystem } from '../vfs/vfs.ts'
 import { CANCEL, Frame, type Header, hexHeader, receiverReady } from '../zmodem/frames.ts'
 import { MOST_SIZE, type ZmodemLine } from '../zmodem/line.ts'
 import { FrameReader } from '../zmodem/reader.ts'
 import { receiveFiles } from '../zmodem/receive.ts'
-import { sendFiles } from '../zmodem/send.ts'
+import { type OutgoingFile, type SentFile, sendFiles } from '../zmodem/send.ts'
 import { storageIn } from './incoming.ts'
 import type { Terminal } from './terminal.ts'
 import { type AwaitedFiles, followElsewhere } from './waiting.ts'
@@ -25,6 +26,7 @@ const RETURN = 13
 export interface TransferParts {
   readonly account: string
   readonly vfs: VirtualFileSystem
+  readonly hash: Digests
   readonly live: LiveTransfers | undefined
   readonly now: () => number
   /** Ends with the command. */
@@ -32,9 +34,13 @@ export interface TransferParts {
   readonly log: (event: string, fields: Readonly<Record<string, string | number>>) => void
 }
 
+interface OpenedFile extends OutgoingFile {
+  readonly size: number
+}
+
 /** put and get typed at a terminal: by ZMODEM if the terminal answers, else by what is told to paste elsewhere. */
 export function terminalTransfer(terminal: Terminal, parts: TransferParts): TerminalTransfer {
-  const { vfs, log } = parts
+  const { account, vfs, hash, log } = parts
 
   /** Runs `work` with the terminal's bytes; whatever happens, the keys are keys again afterwards. */
   async function withLine<T>(work: (line: ZmodemLine) => Promise<T>): Promise<T> {
@@ -88,9 +94,22 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
     }
   }
 
+  const say = (sentence: string): Promise<void> =>
+    terminal.print(`${wrapped(sentence, terminal.output.columns)}\n`)
+
+  /** A receiver that goes on with what it has is believed, for the file is its own; but then it can see for itself. */
+  async function outcome({ name, file, size }: OpenedFile, { from, proved }: SentFile): Promise<string> {
+    if (from === undefined) return `Your side did not want "${shown(name)}": it may be there already`
+    if (from === 0) return `Sent "${shown(name)}"`
+    const sent = `Sent "${shown(name)}" from byte ${from} on`
+    if (proved) return sent
+    const md5 = await hash.of(account, file, { algorithm: 'md5', offset: 0, length: size }, parts.signal())
+    return `${sent}. Your side did not say what it had before that: compare what md5sum makes of it there, ${Buffer.from(md5).toString('hex')} is right`
+  }
+
   return {
     async send(files, tell) {
-      const opened: { readonly name: string; readonly file: FileHandle; readonly size: number }[] = []
+      const opened: OpenedFile[] = []
       try {
         for (const { name, path } of files) {
           const file = await vfs.open(path, { read: true })
@@ -104,7 +123,7 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
           }
         }
         const sizes = opened.map(({ size }, at) => ({ path: files[at]!.path, size }))
-        const skipped = await withLine(async (line) => {
+        const sent = await withLine(async (line) => {
           const opening = hexHeader(Frame.rqinit)
           const ready = await answer(line, opening, ({ type }) => type === Frame.rinit, tell, {
             verb: 'get',
@@ -112,14 +131,7 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
           })
           return ready && sendFiles(line, ready, opened, parts.signal())
         })
-        if (skipped === undefined) return
-        for (const { name } of opened) {
-          await terminal.print(
-            skipped.includes(name)
-              ? `Your side did not want "${shown(name)}": it may be there already\n`
-              : `Sent "${shown(name)}"\n`,
-          )
-        }
+        for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
       } finally {
         for (const { file } of opened) await file.close()
       }
@@ -134,8 +146,8 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
       })
       if (count === undefined) return
       if (count > 0 || refusals.length === 0)
-        await terminal.print(`${count === 1 ? 'One file' : `${count} files`} stored\n`)
-      for (const sentence of refusals) await terminal.print(`${sentence}\n`)
+        await say(`${count === 1 ? 'One file' : `${count} files`} stored`)
+      for (const sentence of refusals) await say(sentence)
     },
   }
 }

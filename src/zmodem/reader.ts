@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Awaitable } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { BINARY, BINARY32, crc16, End, HEX, type Header, PAD, RUB0, RUB1, ZDLE } from './frames.ts'
 
@@ -6,6 +7,15 @@ import { BINARY, BINARY32, crc16, End, HEX, type Header, PAD, RUB0, RUB1, ZDLE }
 const MOST_DATA = 64 * 1024
 /** This many ZDLEs in a row end the session (§7.3). */
 const CANCELS = 5
+
+/** What a byte behind ZDLE stands for: a byte, or 0x100 + the end of a subpacket. */
+const UNKNOWN = 0x1ff
+const STANDS_FOR = Uint16Array.from({ length: 256 }, (_, byte) => {
+  if (byte >= End.header && byte <= End.ackStop) return 0x100 + byte
+  if (byte === RUB0) return 0x7f
+  if (byte === RUB1) return 0xff
+  return (byte & 0x60) === 0x40 ? byte ^ 0x40 : UNKNOWN
+})
 
 export type Subpacket = { readonly data: Buffer; readonly end: number } | 'damaged'
 
@@ -17,6 +27,12 @@ export class FrameReader {
   #at = 0
   #cancels = 0
   #wide = false
+  /** The subpacket under way: its data, the byte that ended them, their check. One for all: garbage would pile up faster than it is collected. */
+  readonly #data = Buffer.allocUnsafe(MOST_DATA + 8)
+  #size = 0
+  /** What `#size` will be once all of it is there; 0 before its data ended. */
+  #whole = 0
+  #escape = false
 
   /** `next` gives the next bytes, undefined after `ms` without any, and rejects at the end; `waiting` tells whether it would answer at once. */
   constructor(next: (ms: number) => Promise<Uint8Array | undefined>, waiting: () => boolean = () => false) {
@@ -62,35 +78,53 @@ export class FrameReader {
     }
   }
 
-  /** The subpacket after a header or another subpacket. */
-  async subpacket(ms: number): Promise<Subpacket | undefined> {
-    const data = Buffer.allocUnsafe(MOST_DATA)
-    let size = 0
-    for (;;) {
-      if (this.#at >= this.#chunk.length && !(await this.#fill(ms))) return undefined
-      // What needs no second look is taken in a run.
-      const chunk = this.#chunk
-      let at = this.#at
-      while (at < chunk.length && size < MOST_DATA) {
-        const byte = chunk[at]!
-        if (byte === ZDLE) break
-        at += 1
-        if ((byte & 0x7d) === 0x11) continue
-        data[size++] = byte
-      }
-      if (at > this.#at) this.#cancels = 0
-      this.#at = at
-      if (size >= MOST_DATA) return 'damaged'
-      if (at >= chunk.length) continue
-      const byte = await this.#escaped(ms)
-      if (byte === undefined) return undefined
-      if (byte < 0x100) data[size++] = byte
-      else {
-        const end = byte - 0x100
-        const good = await this.#checked(ms, data.subarray(0, size), end)
-        return good ? { data: data.subarray(0, size), end } : 'damaged'
-      }
+  /** The subpacket after a header or another subpacket. Its data is lent until the next is asked for. */
+  subpacket(ms: number): Awaitable<Subpacket | undefined> {
+    this.#size = this.#whole = 0
+    this.#escape = false
+    return this.#decode() ?? this.#decodeMore(ms)
+  }
+
+  async #decodeMore(ms: number): Promise<Subpacket | undefined> {
+    while (await this.#fill(ms)) {
+      const subpacket = this.#decode()
+      if (subpacket !== undefined) return subpacket
     }
+    return undefined
+  }
+
+  /** Goes on with the subpacket under way, as far as its bytes are there; undefined: more must come. Most lie whole in a chunk: no promise for those. */
+  #decode(): Subpacket | undefined {
+    const chunk = this.#chunk
+    const data = this.#data
+    let at = this.#at
+    let size = this.#size
+    let escaped = this.#escape
+    let subpacket: Subpacket | undefined
+    while (at < chunk.length && subpacket === undefined) {
+      const byte = chunk[at++]!
+      if (byte === ZDLE) {
+        escaped = true
+        this.#at = at
+        this.#cancelled()
+        continue
+      }
+      if ((byte & 0x7d) === 0x11) continue
+      const stands = escaped ? STANDS_FOR[byte]! : byte
+      escaped = false
+      this.#cancels = 0
+      if (stands <= 0xff && (size < MOST_DATA || this.#whole > 0)) {
+        data[size++] = stands
+        if (size === this.#whole) subpacket = this.#checked()
+      } else if (stands > 0xff && stands !== UNKNOWN && this.#whole === 0) {
+        data[size++] = stands - 0x100
+        this.#whole = size + (this.#wide ? 4 : 2)
+      } else subpacket = 'damaged'
+    }
+    this.#at = at
+    this.#size = size
+    this.#escape = escaped
+    return subpacket
   }
 
   /** Reads up to two bytes that end a session ("OO"), if they come. */
@@ -102,17 +136,14 @@ export class FrameReader {
     }
   }
 
-  async #checked(ms: number, data: Buffer, end: number): Promise<boolean> {
-    const check = Buffer.alloc(this.#wide ? 4 : 2)
-    for (let index = 0; index < check.length; index++) {
-      const byte = await this.#plain(ms)
-      if (byte === undefined) return false
-      check[index] = byte
-    }
-    const tail = Uint8Array.of(end)
-    return this.#wide
-      ? crc32(tail, crc32(data)) === check.readUInt32LE()
-      : crc16(tail, crc16(data)) === check.readUInt16BE()
+  /** The subpacket that is all there, if its check is right. */
+  #checked(): Subpacket {
+    const size = this.#whole - (this.#wide ? 4 : 2)
+    const covered = this.#data.subarray(0, size)
+    const good = this.#wide
+      ? crc32(covered) === this.#data.readUInt32LE(size)
+      : crc16(covered) === this.#data.readUInt16BE(size)
+    return good ? { data: this.#data.subarray(0, size - 1), end: this.#data[size - 1]! } : 'damaged'
   }
 
   async #binary(ms: number, wide: boolean): Promise<Buffer | undefined> {
@@ -162,24 +193,24 @@ export class FrameReader {
     for (;;) {
       const byte = await this.#raw(ms)
       if (byte === undefined) return undefined
-      if (byte === ZDLE) continue
-      if (byte >= End.header && byte <= End.ackStop) return 0x100 + byte
-      if (byte === RUB0) return 0x7f
-      if (byte === RUB1) return 0xff
-      if ((byte & 0x60) === 0x40) return byte ^ 0x40
-      if ((byte & 0x7d) !== 0x11) return 0x100
+      if (byte !== ZDLE && (byte & 0x7d) !== 0x11) return STANDS_FOR[byte]
     }
   }
 
   async #raw(ms: number): Promise<number | undefined> {
     if (!this.#buffered && !(await this.#fill(ms))) return undefined
     const byte = this.#chunk[this.#at++]!
-    this.#cancels = byte === ZDLE ? this.#cancels + 1 : 0
-    if (this.#cancels >= CANCELS) {
-      while (this.#buffered && (this.#chunk[this.#at] === ZDLE || this.#chunk[this.#at] === 8)) this.#at += 1
-      throw new OpError('ECANCELED', 'The other side cancelled the transfer')
-    }
+    if (byte === ZDLE) this.#cancelled()
+    else this.#cancels = 0
     return byte
+  }
+
+  /** A ZDLE was read: enough of them end the session. ECANCELED. */
+  #cancelled(): void {
+    this.#cancels += 1
+    if (this.#cancels < CANCELS) return
+    while (this.#buffered && (this.#chunk[this.#at] === ZDLE || this.#chunk[this.#at] === 8)) this.#at += 1
+    throw new OpError('ECANCELED', 'The other side cancelled the transfer')
   }
 
   async #fill(ms: number): Promise<boolean> {

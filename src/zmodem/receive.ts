@@ -1,3 +1,4 @@
+import { isPromise } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import type { FileHandle } from '../vfs/vfs.ts'
 import { End, Frame, type Header, hexHeader, receiverReady } from './frames.ts'
@@ -27,6 +28,8 @@ export interface Storage {
 }
 
 const RESUME = 3
+/** Bytes that are written at a time. */
+const GATHERED = 128 * 1024
 
 /** Takes files from the sender until it has no more. Answers how many came whole. ECANCELED when it gave up or went away. */
 export async function receiveFiles(line: ZmodemLine, first: Header, storage: Storage): Promise<number> {
@@ -84,8 +87,14 @@ async function receiveFile(line: ZmodemLine, file: IncomingFile, storage: Storag
     return false
   }
   const { handle, from } = opened
+  const gathered = new Gathered(handle, from)
   try {
-    await body(line, handle, from)
+    try {
+      await body(line, gathered, from)
+    } finally {
+      // What came before a cut is what a resume goes on with.
+      await gathered.write()
+    }
     if (file.mtime !== undefined && file.mtime > 0)
       await handle.setstat({ mtime: file.mtime, atime: file.mtime })
   } catch (error) {
@@ -98,7 +107,7 @@ async function receiveFile(line: ZmodemLine, file: IncomingFile, storage: Storag
 }
 
 /** The bytes, asked for again from where they went wrong. */
-async function body(line: ZmodemLine, handle: FileHandle, from: number): Promise<void> {
+async function body(line: ZmodemLine, file: Gathered, from: number): Promise<void> {
   let at = from
   let wrong = 0
   await line.write(hexHeader(Frame.rpos, at))
@@ -107,14 +116,15 @@ async function body(line: ZmodemLine, handle: FileHandle, from: number): Promise
     if (header?.type === Frame.eof && header.position === at) return
     if (header?.type === Frame.data && header.position === at) {
       for (let end: number = End.go; end === End.go || end === End.ackGo; ) {
-        const part = await line.reader.subpacket(PATIENCE_MS)
+        const next = line.reader.subpacket(PATIENCE_MS)
+        const part = isPromise(next) ? await next : next
         if (part === undefined || part === 'damaged') {
           wrong += 1
           if (wrong > TRIES * 4) throw new OpError('EIO', 'The line damages too much')
           await line.write(hexHeader(Frame.rpos, at))
           break
         }
-        if (part.data.length > 0) await handle.write([part.data], at)
+        if (!file.take(part.data)) await file.write(part.data)
         at += part.data.length
         end = part.end
         if (end === End.ackGo || end === End.ackStop) await line.write(hexHeader(Frame.ack, at))
@@ -128,6 +138,38 @@ async function body(line: ZmodemLine, handle: FileHandle, from: number): Promise
     if (wrong > TRIES * 4) throw new OpError('ECANCELED', 'The sender does not answer')
     // Data from before a position that was asked for is still on its way, or the sender waits.
     if (header === undefined || header.type !== Frame.data) await line.write(hexHeader(Frame.rpos, at))
+  }
+}
+
+/** Bytes as they come, written when there are enough of them: subpackets are small. */
+class Gathered {
+  readonly #handle: FileHandle
+  readonly #held = Buffer.allocUnsafe(GATHERED)
+  #size = 0
+  #at: number
+
+  constructor(handle: FileHandle, at: number) {
+    this.#handle = handle
+    this.#at = at
+  }
+
+  /** Whether there was room for `data`. */
+  take(data: Uint8Array): boolean {
+    if (this.#size + data.length > GATHERED) return false
+    this.#held.set(data, this.#size)
+    this.#size += data.length
+    return true
+  }
+
+  /** What was taken, and then `data`. */
+  async write(data?: Uint8Array): Promise<void> {
+    const parts = [this.#held.subarray(0, this.#size), data ?? new Uint8Array(0)].filter(
+      ({ length }) => length > 0,
+    )
+    if (parts.length === 0) return
+    await this.#handle.write(parts, this.#at)
+    for (const { length } of parts) this.#at += length
+    this.#size = 0
   }
 }
 

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
 import { readFrom } from '../transfer/read.ts'
 import type { FileHandle } from '../vfs/vfs.ts'
 import { CAN_CRC32, End, ESCAPE_CONTROLS, Frame, FrameWriter, type Header, hexHeader } from './frames.ts'
@@ -15,26 +16,32 @@ export interface OutgoingFile {
   readonly file: FileHandle
 }
 
-/** Sends files to the receiver that answered with `ready` (ZRINIT); says which it did not want. ECANCELED, EIO. */
+/** What became of a file. */
+export interface SentFile {
+  /** Where the receiver wanted it from; undefined: not at all. */
+  readonly from: number | undefined
+  /** It asked for the CRC of what it has already (ZCRC), which not every receiver does. */
+  readonly proved: boolean
+}
+
+/** Sends files to the receiver that answered with `ready` (ZRINIT). ECANCELED, EIO; EINVAL: it asks for what is not there. */
 export async function sendFiles(
   line: ZmodemLine,
   ready: Header,
   files: readonly OutgoingFile[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<readonly SentFile[]> {
   const writer = new FrameWriter((ready.flags & ESCAPE_CONTROLS) !== 0, (ready.flags & CAN_CRC32) !== 0)
   const window = ready.position & 0xffff
-  const skipped: string[] = []
-  for (const { name, file } of files) {
-    if (!(await sendFile(line, writer, window, name, file, signal))) skipped.push(name)
-  }
+  const sent: SentFile[] = []
+  for (const { name, file } of files) sent.push(await sendFile(line, writer, window, name, file, signal))
   for (let tries = 0; tries < TRIES; tries++) {
     await line.write(hexHeader(Frame.fin))
     const answer = await line.reader.header(PATIENCE_MS)
     if (answer?.type === Frame.fin) break
   }
   await line.write(Buffer.from('OO'))
-  return skipped
+  return sent
 }
 
 async function sendFile(
@@ -44,30 +51,33 @@ async function sendFile(
   name: string,
   file: FileHandle,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<SentFile> {
   const { size, mtime, mode } = await file.stat()
   const info = Buffer.concat([
     Buffer.from(name, 'latin1'),
     Buffer.from(`\0${size} ${Math.floor(mtime).toString(8)} ${mode.toString(8)} 0 1 ${size}\0`, 'latin1'),
   ])
-  let from = await offer(line, writer, info, file, signal)
-  if (from === undefined) return false
-  for (;;) {
-    const again = await stream(line, writer, window, file, from, size, signal)
-    if (again === undefined) break
-    from = again
+  const wanted = await offer(line, writer, info, file, signal)
+  for (let from = wanted.from; from !== undefined; ) {
+    if (from > size)
+      throw new OpError(
+        'EINVAL',
+        `Your side asks for byte ${from} of "${shown(name)}", which has ${size}: it has another file of that name`,
+      )
+    from = await stream(line, writer, window, file, from, size, signal)
   }
-  return true
+  return wanted
 }
 
-/** Where to begin; undefined when the receiver does not want it. */
+/** Where the receiver wants it from. */
 async function offer(
   line: ZmodemLine,
   writer: FrameWriter,
   info: Buffer,
   file: FileHandle,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<SentFile> {
+  let proved = 0
   for (let tries = 0; tries < TRIES; ) {
     // Conversion 1: binary. Whether it goes on with what it has is the receiver's to say.
     writer.header(Frame.file, 0x01 * 2 ** 24)
@@ -75,9 +85,10 @@ async function offer(
     await line.write(writer.take())
     for (;;) {
       const answer = await line.reader.header(PATIENCE_MS)
-      if (answer?.type === Frame.rpos) return answer.position
-      if (answer?.type === Frame.skip) return undefined
+      if (answer?.type === Frame.rpos) return { from: answer.position, proved: answer.position <= proved }
+      if (answer?.type === Frame.skip) return { from: undefined, proved: false }
       if (answer?.type === Frame.crc) {
+        proved = answer.position === 0 ? Number.POSITIVE_INFINITY : answer.position
         await line.write(hexHeader(Frame.crc, await prefixCrc(file, answer.position, signal)))
         continue
       }

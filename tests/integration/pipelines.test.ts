@@ -2,18 +2,18 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, createReadStream, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import { closeSync, createReadStream, openSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run, succeed, without } from '../support/run-client.ts'
+import { growthOf, MIB } from '../support/server-memory.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { makeTree, noise, sameTree } from '../support/trees.ts'
 
 /** PIPE_MIB=1024 for the size that the issue names. */
-const SIZE = Number(process.env.PIPE_MIB ?? 64) * 1024 * 1024
-const MIB = 1024 * 1024
+const SIZE = Number(process.env.PIPE_MIB ?? 64) * MIB
 /** What the server may grow by, whatever the size. */
 const GROWTH = 64 * MIB
 
@@ -49,29 +49,9 @@ async function md5(path: string, bytes?: number): Promise<string> {
   return hash.digest('hex')
 }
 
-/** The most the server's own memory was above what it is now, while `work` ran. */
-async function growth(work: () => Promise<unknown>): Promise<number> {
-  const before = memory()
-  let most = before
-  const timer = setInterval(() => {
-    most = Math.max(most, memory())
-  }, 50)
-  try {
-    await work()
-  } finally {
-    clearInterval(timer)
-  }
-  return most - before
-}
-
-function memory(): number {
-  const status = readFileSync(`/proc/${server.pid}/status`, 'latin1')
-  return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-}
-
 test('pipelines: put < FILE and get > FILE give the same bytes, in little memory', { skip }, async () => {
-  const up = await growth(() => shell('ssh -F ssh_config -T ftp put up.bin < big'))
-  const down = await growth(() => shell('ssh -F ssh_config -T ftp get up.bin > down'))
+  const up = await growthOf(server.pid, () => shell('ssh -F ssh_config -T ftp put up.bin < big'))
+  const down = await growthOf(server.pid, () => shell('ssh -F ssh_config -T ftp get up.bin > down'))
 
   assert.equal(await md5(stored('up.bin')), digest)
   assert.equal(await md5(join(server.folder, 'down')), digest)

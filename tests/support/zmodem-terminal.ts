@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
 
 /** `get` begins to send. */
@@ -16,6 +17,8 @@ export class ZmodemTerminal {
   #look = (): void => {}
   #ended: string | undefined
   #peer: ReturnType<typeof spawn> | undefined
+  /** Bytes that went by during the last transfer, both ways. */
+  moved = 0
 
   constructor(sshConfig: string) {
     this.#ssh = spawn('ssh', ['-tt', '-e', 'none', '-F', sshConfig, 'ftp'], {
@@ -27,7 +30,8 @@ export class ZmodemTerminal {
       this.#look()
     })
     this.#ssh.stdout.on('data', (chunk: Buffer) => {
-      this.#peer?.stdin?.write(chunk)
+      const to = this.#peer?.stdin
+      if (to?.write(chunk) === false) this.#hold(this.#ssh.stdout, to)
       this.#seen = (this.#seen + chunk.toString('latin1')).slice(-KEPT)
       this.#look()
     })
@@ -49,6 +53,12 @@ export class ZmodemTerminal {
     return seen
   }
 
+  /** A new prompt: the last one may have gone to `rz` or `sz`. */
+  async prompt(): Promise<void> {
+    this.type('')
+    await this.sees(/> $/)
+  }
+
   /** Puts `rz` or `sz` on the session until it ends, or until `cut` bytes went by. */
   async bridge(
     start: RegExp,
@@ -60,13 +70,15 @@ export class ZmodemTerminal {
     const seen = await this.sees(start)
     const peer = spawn(program, ['-b', '-q', ...args], { cwd, stdio: ['pipe', 'pipe', 'ignore'] })
     peer.stdin.on('error', () => {})
-    let bytes = 0
+    this.moved = 0
     this.#peer = peer
     peer.stdin.write(Buffer.from(seen.slice(seen.search(start)), 'latin1'))
-    peer.stdout.on('data', (chunk: Buffer) => this.#ssh.stdin.write(chunk))
+    peer.stdout.on('data', (chunk: Buffer) => {
+      if (!this.#ssh.stdin.write(chunk)) this.#hold(peer.stdout, this.#ssh.stdin)
+    })
     const counted = (chunk: Buffer): void => {
-      bytes += chunk.length
-      if (bytes > cut) peer.kill('SIGKILL')
+      this.moved += chunk.length
+      if (this.moved > cut) peer.kill('SIGKILL')
     }
     peer.stdout.on('data', counted)
     this.#ssh.stdout.on('data', counted)
@@ -74,6 +86,16 @@ export class ZmodemTerminal {
     this.#ssh.stdout.off('data', counted)
     this.#peer = undefined
     return status
+  }
+
+  /** As a terminal does: who sends faster than the other takes waits. It goes on too when the other has ended. */
+  #hold(source: Readable, sink: Writable): void {
+    source.pause()
+    const go = (): void => {
+      sink.off('drain', go).off('close', go)
+      source.resume()
+    }
+    sink.on('drain', go).on('close', go)
   }
 
   cancel(): void {
