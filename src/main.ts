@@ -158,7 +158,8 @@ async function serveUntilStopped(
   const histories = new Map<string, string[]>()
   const history = (account: string): string[] =>
     histories.get(account) ?? histories.set(account, []).get(account)!
-  const prompts = shell({ open, hash, language, history, live: transfers, now: clock.now })
+  const idleMs = (): number => settings.now['idle-shell']
+  const prompts = shell({ open, hash, language, history, idleMs, live: transfers, now: clock.now })
   const desk = openDesk({
     folder: first.var,
     clock,

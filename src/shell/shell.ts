@@ -2,6 +2,7 @@ import { createInterface, type Interface } from 'node:readline'
 import stringWidth from 'string-width'
 import { isOpError, OpError } from '../base/error.ts'
 import { escapeText, shown } from '../base/escape.ts'
+import { showDuration } from '../base/units.ts'
 import type { CommandContext } from '../commands/command.ts'
 import { complete } from '../commands/completion.ts'
 import { sentenceOf } from '../commands/language.ts'
@@ -17,6 +18,8 @@ import { terminalTransfer } from './transfer.ts'
 export interface ShellParts extends ExecParts {
   /** The lines that an account typed before, newest first. */
   readonly history: (account: string) => string[]
+  /** How long nothing may be typed at a prompt; 0: for ever. */
+  readonly idleMs: () => number
 }
 
 /** The session handler of "shell" for users: a prompt on a terminal, or lines from a pipe. Leaves with 0. */
@@ -84,23 +87,38 @@ async function converse(
   const prompt = (): void => {
     lines.setPrompt(promptOf(account, context.cwd, terminal))
     lines.prompt()
+    awaitKeys()
   }
   lines.on('SIGINT', () => {
     terminal.output.write('^C\n')
     clearLine(lines)
     lines.prompt()
   })
+  let isClosed = false
   const leave = (): void => lines.close()
   const stopping = (): void => {
     if (running !== undefined) return
     terminal.output.write('\nThe server stops: come back in a moment')
     leave()
   }
+  let idle: NodeJS.Timeout | undefined
+  function awaitKeys(): void {
+    clearTimeout(idle)
+    const ms = parts.idleMs()
+    if (ms === 0 || running !== undefined || isClosed) return
+    idle = setTimeout(() => {
+      session.log.info('shell idle')
+      terminal.output.write(
+        `\nNothing was typed for ${showDuration(ms)}: the shell ends here, sign in again to go on`,
+      )
+      leave()
+    }, ms)
+  }
+  terminal.input.on('data', awaitKeys)
   session.signal.addEventListener('abort', leave, { once: true })
   session.draining.addEventListener('abort', stopping, { once: true })
 
   const waiting: string[] = []
-  let isClosed = false
   let wake = (): void => {}
   lines.on('line', (line) => {
     waiting.push(line)
@@ -114,6 +132,7 @@ async function converse(
 
   async function run(line: string): Promise<void> {
     running = new AbortController()
+    clearTimeout(idle)
     const { signal } = running
     const ended = (): void => running?.abort()
     session.signal.addEventListener('abort', ended, { once: true })
@@ -156,6 +175,7 @@ async function converse(
     terminal.busy(undefined)
   }
   if (!context.over && !session.signal.aborted) await terminal.print('\n')
+  clearTimeout(idle)
   lines.close()
   session.signal.removeEventListener('abort', leave)
   session.draining.removeEventListener('abort', stopping)

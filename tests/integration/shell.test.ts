@@ -190,6 +190,19 @@ test('shell: ^C empties the line, and ends a command and not the shell', { skip 
   }),
 )
 
+test('shell: one that is idle at its prompt is ended with a sentence, one whose command waits is not', {
+  skip,
+}, async () => {
+  await using hasty = await startServer({ args: ['--idle-shell', '2s'] })
+  await using terminal = await openTerminal(['ssh', '-tt', '-F', hasty.sshConfig, 'ftp'])
+  // Before the prompt is there, so that it never is for long. What is told comes later than the shell would end.
+  await terminal.type('put x\n')
+  await terminal.sees(/Return gives the prompt back\.$/)
+  await terminal.press('Enter')
+  await terminal.sees(/\nNothing was typed for 2s: the shell ends here, sign in again to go on$/m)
+  assert.equal(await terminal.ended(), 0)
+})
+
 test('shell: ^Z stops nothing, the server least of all', { skip }, () =>
   atPrompt(async (terminal, enter) => {
     await terminal.press('C-z')
@@ -251,6 +264,20 @@ test('shell: what cannot come here is told how to paste elsewhere, and is follow
       await succeed('scp', ['-q', '-F', server.sshConfig, 'new.txt', 'ftp:/'], { cwd: server.folder })
       await terminal.sees(/\nStored "\/new\.txt", 3 B\nada:\/>$/)
       assert.equal(statSync(join(server.home('ada'), 'new.txt')).size, 3)
+
+      // The old protocol of scp is a transfer like any other.
+      await terminal.type('get new.txt\n')
+      await terminal.sees(/get -P [\s\S]*Return gives the prompt back\.$/)
+      await succeed('scp', ['-q', '-O', '-F', server.sshConfig, 'ftp:/new.txt', 'old.txt'], {
+        cwd: server.folder,
+      })
+      await terminal.sees(/\nSent "\/new\.txt"\nada:\/>$/)
+      await terminal.type('put older.txt\n')
+      await terminal.sees(/older\.txt ada[\s\S]*Return gives the prompt back\.$/)
+      await succeed('scp', ['-q', '-O', '-F', server.sshConfig, 'new.txt', 'ftp:/older.txt'], {
+        cwd: server.folder,
+      })
+      await terminal.sees(/\nStored "\/older\.txt", 3 B\nada:\/>$/)
 
       await terminal.type('put\n')
       await terminal.sees(/miniftp put -P [\s\S]*Return gives the prompt back\.$/)

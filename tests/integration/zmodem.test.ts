@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { without } from '../support/run-client.ts'
@@ -159,5 +168,68 @@ test('zmodem: a sender cannot leave the folder by the names it gives', { skip: m
     await terminal.sees(/> $/)
     assert.ok(existsSync(join(server.home('ada'), 'evil')))
     assert.ok(!existsSync(join(server.var, 'home', 'evil')) && !existsSync(join(server.var, 'evil')))
+  }),
+)
+
+test(
+  'zmodem: what is over 4 GiB is refused both ways, by the sentence that names sftp, and nothing is made',
+  {
+    skip: missing,
+  },
+  () =>
+    withTerminal(async (terminal, folder) => {
+      for (const name of [join(server.home('ada'), 'huge.bin'), join(folder, 'vast.bin')]) {
+        writeFileSync(name, '')
+        truncateSync(name, 2 ** 32)
+      }
+      terminal.type('get huge.bin')
+      await terminal.sees(/"\/huge\.bin" is over 4 GiB[\s\S]*sftp or\s+scp\r\n/)
+      await terminal.prompt()
+      terminal.type('put')
+      await terminal.bridge(WANTS_TO_RECEIVE, 'sz', ['vast.bin'], folder)
+      await terminal.sees(/"\/vast\.bin" was left alone: it is over 4 GiB[\s\S]*sftp\s+or\s+scp\r\n/)
+      assert.ok(!existsSync(join(server.home('ada'), 'vast.bin')))
+      rmSync(join(server.home('ada'), 'huge.bin'))
+    }),
+)
+
+test('zmodem: several files go at once both ways, with their names, times and bytes', { skip: missing }, () =>
+  withTerminal(async (terminal, folder) => {
+    const names = ['empty', 'one.several', 'with space', '名前']
+    for (const [at, name] of names.entries()) {
+      writeFileSync(join(folder, name), randomBytes(at * 50_000))
+      utimesSync(join(folder, name), 1.7e9, 1.7e9 + at)
+    }
+    mkdirSync(join(server.home('ada'), 'several'))
+    terminal.type('cd several')
+    terminal.type('put')
+    assert.equal(await terminal.bridge(WANTS_TO_RECEIVE, 'sz', names, folder), 0)
+    await terminal.prompt()
+    terminal.type('get *')
+    assert.equal(await terminal.bridge(WANTS_TO_SEND, 'rz', [], join(folder, 'down')), 0)
+    await terminal.prompt()
+    for (const [at, name] of names.entries()) {
+      for (const there of [join(server.home('ada'), 'several', name), join(folder, 'down', name)]) {
+        assert.ok(readFileSync(there).equals(readFileSync(join(folder, name))), there)
+        assert.equal(statSync(there).mtimeMs, (1.7e9 + at) * 1000, there)
+      }
+    }
+  }),
+)
+
+test('zmodem: ^X cancels a put and a get that wait, and the prompt is back', { skip: missing }, () =>
+  withTerminal(async (terminal) => {
+    writeFileSync(join(server.home('ada'), 'x'), 'x')
+    for (const [line, start] of [
+      ['get x', WANTS_TO_SEND],
+      ['put', WANTS_TO_RECEIVE],
+    ] as const) {
+      terminal.type(line)
+      await terminal.sees(start)
+      terminal.cancel()
+      await terminal.sees(/cancelled the transfer\r\n[\s\S]*> $/)
+    }
+    terminal.type('pwd')
+    await terminal.sees(/pwd\r\n\/\r\n/)
   }),
 )

@@ -47,9 +47,11 @@ export async function openTerminal(
     readonly rows?: number
     readonly env?: Readonly<Record<string, string>>
     readonly cwd?: string
+    /** How long something may take that is waited for, in ms. */
+    readonly patience?: number
   } = {},
 ): Promise<Terminal> {
-  const { columns = 80, rows = 24, env = {}, cwd } = options
+  const { columns = 80, rows = 24, env = {}, cwd, patience = PATIENCE_MS } = options
   const socket = `miniftp-${randomBytes(6).toString('hex')}`
   const tmux = async (...words: readonly string[]): Promise<string> =>
     (await call('tmux', ['-L', socket, '-f', '/dev/null', ...words])).stdout
@@ -77,7 +79,7 @@ export async function openTerminal(
       .join('\n')
       .trimEnd()
   const until = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T> => {
-    for (const late = Date.now() + PATIENCE_MS; Date.now() < late; await control.output(LOOK_MS)) {
+    for (const late = Date.now() + patience; Date.now() < late; await control.output(LOOK_MS)) {
       const found = await look()
       if (found !== undefined) return found
     }
