@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import ssh2 from 'ssh2'
 import { run, without } from '../support/run-client.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 
@@ -173,4 +175,33 @@ test('ssh script: a line that never ends is refused', { skip }, async () => {
   assert.equal(status, 2)
   assert.match(stderr, /longer than 8192 bytes/)
   assert.ok(existsSync(join(server.home('ada'), 'notes.txt')))
+})
+
+test('ssh exec: a signal of the client ends the command, with 130', { skip }, async () => {
+  const huge = join(server.home('ada'), 'huge')
+  writeFileSync(huge, '')
+  truncateSync(huge, 64 * 2 ** 30)
+  for (const name of ['INT', 'TERM', 'HUP', 'QUIT']) {
+    const client = new ssh2.Client()
+    try {
+      client.connect({
+        host: server.host,
+        port: server.port,
+        username: 'ada',
+        privateKey: readFileSync(server.key),
+      })
+      await once(client, 'ready')
+      const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
+        client.exec('pwd; md5 huge', (error, opened) => (error ? reject(error) : resolve(opened))),
+      )
+      const ended = once(channel, 'exit')
+      assert.equal(String((await once(channel, 'data'))[0]), '/\n')
+      channel.signal(name)
+      assert.equal((await ended)[0], 130, name)
+    } finally {
+      client.destroy()
+    }
+  }
+  // The server counts what it took: it did not take this.
+  truncateSync(huge, 0)
 })
