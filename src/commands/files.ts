@@ -82,6 +82,8 @@ export const mv: Command = {
       try {
         await context.vfs.rename(from, to, { replace: has('force') })
       } catch (error) {
+        // The folder of the new name was looked at already.
+        if (isOpError(error, 'ENOENT')) throw missing(from, error)
         if (!isOpError(error, 'EEXIST') || has('force')) throw error
         throw new OpError('EEXIST', `"${shown(to)}" is there already: replace it by mv -f`, {
           path: to,
@@ -174,6 +176,10 @@ async function copy(
 function targetOf(args: readonly string[], { cwd }: CommandContext, command: Command): VirtualPath {
   if (args.length < 2) throw usageError(command)
   return virtualPath(args.at(-1)!, cwd)
+}
+
+function missing(path: VirtualPath, cause: unknown): OpError {
+  return new OpError('ENOENT', `No such file or folder: "${shown(path)}"`, { path, cause })
 }
 
 async function mustBeFolder(vfs: VirtualFileSystem, path: VirtualPath): Promise<void> {

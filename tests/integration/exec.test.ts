@@ -59,6 +59,7 @@ const TABLE: readonly Case[] = [
   { words: 'cat full', status: 1, error: /Is a folder: "\/full"/ },
   { words: 'cp notes.txt copy.txt', status: 0, out: '' },
   { words: 'mv copy.txt notes.txt', status: 1, error: /is there already: replace it by mv -f/ },
+  { words: 'mv nothing x', status: 1, error: /^No such file or folder: "\/nothing"\n$/ },
   { words: 'mv -f copy.txt full/moved.txt', status: 0, out: '' },
   { words: 'md5 notes.txt', status: 0, out: `${md5('one\ntwo\n')}  notes.txt\n` },
   { words: 'md5 notes.txt 4', status: 0, out: `${md5('one\n')}  notes.txt\n` },

@@ -119,6 +119,35 @@ conversation('files', [
 
 conversation('all-about', ['stat notes.txt', 'stat nothing', 'stat 照片/*', 'ls -a *2024*', 'ls */*.jpg'])
 
+for (const columns of [80, 40])
+  conversation(
+    'what-is-off',
+    [
+      'ls nothing',
+      'cd a b',
+      'mkdir',
+      'rm',
+      'rm nothing',
+      'mv a',
+      'mv nothing x',
+      'mv notes.txt no/where',
+      'cp a',
+      'cp nothing x',
+      'cp photos x',
+      'cp notes.txt photos nowhere',
+      'cat',
+      'stat',
+      'restore',
+      'md5',
+      'sha256 notes.txt x',
+      'put a b c',
+      'quota --nothing',
+      'pwd; ls',
+    ],
+    columns,
+    60,
+  )
+
 test(
   'shell: Tab completes commands and names, in quotes, with blanks, CJK and control characters',
   { skip },
