@@ -64,12 +64,14 @@ test('zmodem: damaged bytes are told or passed over, never taken, and never thro
       fc.integer({ min: 1, max: 255 }),
       async (block, at, flip) => {
         const writer = new FrameWriter(false, true)
+        writer.header(Frame.data, 0)
+        const header = writer.take()
         writer.data(block, End.ackStop)
         const bytes = writer.take()
         const place = at % (bytes.length - 1)
         bytes[place] = bytes[place]! ^ flip
         try {
-          const reader = readerOf(Buffer.concat([hexHeader(Frame.data), bytes]), [])
+          const reader = readerOf(Buffer.concat([header, bytes]), [])
           await reader.header(0)
           const got = await reader.subpacket(0)
           if (got !== undefined && got !== 'damaged') assert.deepEqual(new Uint8Array(got.data), block)
@@ -94,4 +96,36 @@ test('zmodem: random bytes end, and five CANs cancel', async () => {
     }),
   )
   await assert.rejects(readerOf(CANCEL, []).header(0), (error) => isOpError(error, 'ECANCELED'))
+})
+
+test('zmodem: a subpacket longer than 64 KiB is damaged, and not kept to its end', async () => {
+  const writer = new FrameWriter(false, true)
+  writer.header(Frame.data, 0)
+  writer.data(Buffer.alloc(64 * 1024 + 1, 'x'), End.ackStop)
+  const reader = readerOf(writer.take(), [])
+  await reader.header(0)
+
+  assert.equal(await reader.subpacket(0), 'damaged')
+})
+
+test('zmodem: a header in hex with a digit that is off is passed over, and the next one is read', async () => {
+  const bad = hexHeader(Frame.rpos, 77)
+  bad[8] = bad[8] === 0x30 ? 0x31 : 0x30
+  const reader = readerOf(Buffer.concat([bad, hexHeader(Frame.rpos, 78)]), [])
+
+  assert.deepEqual(await reader.header(0), { type: Frame.rpos, position: 78, flags: 0 })
+})
+
+test('zmodem: XON and XOFF that a line puts between the bytes are no data', async () => {
+  const writer = new FrameWriter(false, true)
+  writer.header(Frame.data, 0)
+  const data = Buffer.from('all bytes of this \x18 are data')
+  writer.data(data, End.ackStop)
+  const sent = [...writer.take()]
+  // Between the three bytes that begin a header nothing comes.
+  const noisy = sent.slice(3).flatMap((byte) => [0x11, byte, 0x13])
+  const reader = readerOf(Buffer.from([...sent.slice(0, 3), ...noisy]), [])
+  await reader.header(0)
+
+  assert.deepEqual(await reader.subpacket(0), { data, end: End.ackStop })
 })
