@@ -1,89 +1,66 @@
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Guard } from './accounts/guard.ts'
-import { neighbourhood } from './accounts/network.ts'
-import type { Desk, LiveTransfer } from './admin/desk.ts'
+import type { Desk } from './admin/desk.ts'
 import type { Clock } from './base/clock.ts'
 import { dayOf } from './base/daily-file.ts'
-import { isOpError } from './base/error.ts'
 import { followDays, lastLines } from './base/tail.ts'
-import type { Porch } from './ssh/server.ts'
-import type { LiveTransfers, Transfer } from './transfer/live.ts'
+import type { Place } from './place.ts'
 
 export interface DeskParts {
   readonly folder: string
   readonly clock: Clock
   readonly guard: Guard
-  readonly transfers: LiveTransfers
-  readonly porch: () => Porch | undefined
-  readonly drain: () => void
-  readonly process: Pick<NodeJS.Process, 'pid' | 'version' | 'memoryUsage'>
+  /** What each process of the server serves now. */
+  readonly places: () => Promise<readonly Place[]>
+  /** Ends a connection, in whatever process it is. Whether there was one. */
+  readonly end: Desk['end']
+  readonly endFrom: Desk['endFrom']
+  readonly drain: Desk['drain']
+  readonly restart: Desk['restart']
+  readonly process: Pick<NodeJS.Process, 'pid' | 'version'>
   readonly version: string
 }
 
 /** What an admin can see of the server that runs. */
-export function openDesk({
-  folder,
-  clock,
-  guard,
-  transfers,
-  porch,
-  drain,
-  process,
-  version,
-}: DeskParts): Desk {
+export function openDesk({ folder, clock, places, process, version, ...does }: DeskParts): Desk {
   const since = clock.now()
   const logOf = (time: number): string => join(folder, 'log', `${dayOf(time)}.log`)
   const lastOf = (count: number): number => (count === 0 ? Number.POSITIVE_INFINITY : -count)
   return {
-    guard,
-    drain,
-    sessions: () =>
-      Promise.all(
-        (porch()?.sessions.list() ?? []).map(async ({ id, identity, origin, since: from, kinds }) => ({
-          id,
-          account: identity.account,
-          address: origin.address,
-          client: origin.client,
-          kinds: kinds(),
-          since: from,
-          transfers: await Promise.all(
-            transfers
-              .of(identity.account)
-              .filter(({ session }) => session.startsWith(`${id}.`))
-              .map((transfer) => liveRow(transfer, clock.now())),
-          ),
-        })),
-      ),
-    end(id) {
-      const found = porch()
-        ?.sessions.list()
-        .find((connection) => connection.id === id)
-      found?.end()
-      return found !== undefined
+    guard: does.guard,
+    drain: does.drain,
+    restart: does.restart,
+    end: does.end,
+    async sessions() {
+      const all = await places()
+      const transfers = all.flatMap((place) => place.transfers)
+      return all
+        .flatMap(({ connections }) => connections)
+        .map((connection) => ({
+          ...connection,
+          transfers: transfers
+            .filter(({ session }) => session.startsWith(`${connection.id}.`))
+            .map(({ session, ...transfer }) => transfer),
+        }))
     },
-    endFrom(address) {
-      const found = (porch()?.sessions.list() ?? []).filter(
-        ({ origin }) => neighbourhood(origin.address) === address,
-      )
-      for (const connection of found) connection.end()
-      return found.length
-    },
+    endFrom: does.endFrom,
     async status() {
-      const disk = await statfs(folder)
-      const moved = transfers.total()
-      const address = porch()?.address
+      const [disk, all] = await Promise.all([statfs(folder), places()])
+      const serving = all.filter(({ address }) => address !== '')
+      const sum = (of: (place: Place) => number): number => all.reduce((total, place) => total + of(place), 0)
       return {
         version,
         node: process.version,
         pid: process.pid,
         since,
-        address: address === undefined ? '' : `${address.host}:${address.port}`,
-        connections: porch()?.sessions.list().length ?? 0,
-        received: moved.written,
-        sent: moved.read,
+        address: serving[0]?.address ?? '',
+        connections: sum(({ connections }) => connections.length),
+        received: sum(({ received }) => received),
+        sent: sum(({ sent }) => sent),
         disk: { total: disk.blocks * disk.bsize, free: disk.bavail * disk.bsize },
-        memory: process.memoryUsage().rss,
+        memory: sum(({ memory }) => memory),
+        ...(serving.length > 1 ? { workers: serving.length } : {}),
       }
     },
     async logLines(count, filter = '') {
@@ -98,20 +75,5 @@ export function openDesk({
         first = false
       }
     },
-  }
-}
-
-async function liveRow({ path, read, written, since, size }: Transfer, now: number): Promise<LiveTransfer> {
-  const rate = ((read + written) * 1000) / Math.max(1, now - since)
-  return { path, read, written, size: await sizeOrNone(size), rate }
-}
-
-/** Its file may be closed by the time it is asked. */
-async function sizeOrNone(size: Transfer['size']): Promise<number | undefined> {
-  try {
-    return await size?.()
-  } catch (error) {
-    if (!isOpError(error)) throw error
-    return undefined
   }
 }

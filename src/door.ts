@@ -36,6 +36,10 @@ export interface Door {
   open(session: Session): Promise<VirtualFileSystem>
   /** The record changed: caps hold for transfers that run now. */
   changed(account: Account): void
+  /** Whether nothing of the account must be remembered here: a session, a debt of bandwidth. */
+  mayLeave(account: string): boolean
+  /** Another process serves it from now on. */
+  forget(account: string): void
 }
 
 /** What the sessions of an account share while there are any. */
@@ -153,5 +157,7 @@ export function openDoor({
       }
     },
     changed: ({ name, rate }) => seats.get(name)?.throttle.set(rate),
+    mayLeave: (account) => !seats.has(account),
+    forget: (account) => void makers.delete(account),
   }
 }

@@ -1,43 +1,29 @@
+import cluster from 'node:cluster'
 import { isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isatty } from 'node:tty'
-import type { Identity, LiveSessions } from './accounts/account.ts'
-import { authenticatorOver } from './accounts/authenticator.ts'
+import type { LiveSessions } from './accounts/account.ts'
 import { openGuard } from './accounts/guard.ts'
-import { neighbourhood, networks } from './accounts/network.ts'
+import { networks } from './accounts/network.ts'
 import { knownPasswords } from './accounts/seed.ts'
-import { adminExec } from './admin/exec.ts'
-import { menu } from './admin/menu.ts'
 import { runWords } from './admin/words.ts'
 import { systemClock as clock } from './base/clock.ts'
 import { openDailyFile } from './base/daily-file.ts'
-import { descriptorLimit, firstOfReserve } from './base/descriptors.ts'
 import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
-import { markOf, processLives, processName } from './base/living.ts'
 import type { Fields, Log } from './base/log.ts'
-import { languageOf } from './commands/language.ts'
-import { COMMANDS } from './commands/table.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
 import { CONSOLE, runConsole } from './console.ts'
 import { listenControl } from './control.ts'
 import { openDesk } from './desk.ts'
-import { type Door, openDoor } from './door.ts'
 import { takeLock } from './lock.ts'
 import { openOffice } from './office.ts'
 import { operatorLine } from './operator.ts'
-import { isScp, scp } from './scp/scp.ts'
-import { type LiveSettings, liveSettings, printSettings, type Settings } from './settings.ts'
-import { sftp } from './sftpd/subsystem.ts'
-import { exec } from './shell/exec.ts'
-import { shell } from './shell/shell.ts'
-import { openHostKeys } from './ssh/hostkeys.ts'
-import { serve } from './ssh/server.ts'
-import type { SessionHandler, SessionRequest } from './ssh/session.ts'
-import { digests } from './transfer/digest.ts'
-import { liveTransfers } from './transfer/live.ts'
-import { settleFresh } from './vfs/fresh.ts'
-import { openHomes } from './vfs/home.ts'
+import { oldWorkersGone, type Serving, serveAlone, serveByCrew, toldGuard } from './serving.ts'
+import { guardRules, type LiveSettings, liveSettings, printSettings, type Settings } from './settings.ts'
+import { work } from './worker.ts'
+import { openCrew } from './workers.ts'
 
 /** `miniftpd serve …`, `miniftpd WORDS`: the exit status. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -65,6 +51,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const flags = verb === 'serve' ? argv.slice(1) : argv
   const line = loadConfig(flags, process.env)
+  if (cluster.isWorker) {
+    await serveAsWorker(line.quiet)
+    return 0
+  }
   if (line.print.length === 0) return serveUntilStopped(line, () => loadConfig(flags, process.env).settings)
   const texts = {
     help: usage,
@@ -86,156 +76,97 @@ async function serveUntilStopped(
   const settings = liveSettings(first)
   await using life = new AsyncDisposableStack()
   life.use(takeLock(first.var))
-  const logs = settings.view({ keepDays: 'log-keep-days', level: 'log-level' })
-  const file = life.use(openDailyFile(join(first.var, 'log'), logs, clock, warn))
-  const show = (level: string, event: string, fields: Fields): void => {
-    const text = quiet && level !== 'error' ? undefined : operatorLine(level, event, fields)
-    if (text !== undefined) console.log(text)
-  }
-  const log = jsonLog({ file, clock, rules: logs, also: show })
+  await oldWorkersGone(first.var, clock)
+  const { log } = life.use(openLog(settings, quiet))
   onHangup(
-    () => rereadSettings(settings, readAgain, log),
+    () => rereadSettings(settings, readAgain, log, () => serving?.settingsRead()),
     () => stop.resolve('SIGHUP'),
   )
-  const live: LiveSessions = {
-    end: (account) => porch?.sessions.end(account),
-    changed: (account) => door?.changed(account),
-  }
-  let door: Door | undefined
-  let porch: Awaited<ReturnType<typeof serve>> | undefined
   const failed = (error: unknown): void => log.error('internal error', error)
+  const count = first.workers === 'auto' ? availableParallelism() : first.workers
+  const crew = count === 1 ? undefined : openCrew({ count, settings: () => settings.now, clock, log, failed })
+  let serving: Serving | undefined
   const office = life.use(
     await openOffice({
       folder: first.var,
       clock,
-      live,
+      live: {
+        end: (account) => serving?.live.end(account),
+        changed: (account) => serving?.live.changed(account),
+      },
       demo,
       adminPassword: process.env.MINIFTP_ADMIN_PASSWORD,
       failed,
+      ...(crew && { siblings: crew.siblings }),
       defaultQuota: () => settings.now['default-quota'],
     }),
   )
   await refuseKnownPasswords(first.host, await knownPasswords(office.accounts))
 
-  const guard = await openGuard(
-    settings.view({
-      threshold: 'guard-threshold',
-      windowMs: 'guard-window',
-      banMs: 'guard-ban',
-      allow: 'guard-allow',
-    }),
-    office.store,
-    clock,
-    office.audit,
-  )
-  const homes = life.use(
-    await openHomes({
-      folder: first.var,
-      openBook: office.ledger.open,
-      clock,
-      uploads: office.uploads,
-      process: processName(markOf(process.pid)),
-      lives: processLives,
-      rules: settings.view({
-        overwrite: 'overwrite',
-        durable: 'durable',
-        keepMs: 'keep-replaced',
-        partMs: 'keep-parts',
-      }),
-      mostDescriptor: firstOfReserve(descriptorLimit(), first['descriptor-reserve']),
-    }),
-  )
-  const transfers = liveTransfers()
-  settleFresh(office.fresh, processLives, clock)
-  const fresh = { store: office.fresh, process: processName(markOf(process.pid)) }
-  door = openDoor({ accounts: office.accounts, homes, clock, transfers, fresh })
-  const { open, admit } = door
-  const hash = life.use(digests())
-  const files = sftp({ open, hash, live: transfers, maxHandles: () => settings.now['max-handles'] })
-  const copies = scp({ open })
-  const language = languageOf(COMMANDS)
-  const commands = exec({ open, hash, language, live: transfers, now: clock.now })
-  const histories = new Map<string, string[]>()
-  const history = (account: string): string[] =>
-    histories.get(account) ?? histories.set(account, []).get(account)!
-  const idleMs = (): number => settings.now['idle-shell']
-  const prompts = shell({ open, hash, language, history, idleMs, live: transfers, now: clock.now })
+  const guard = await openGuard(guardRules(settings), office.store, clock, office.audit)
   const desk = openDesk({
     folder: first.var,
     clock,
-    guard,
-    transfers,
-    porch: () => porch,
+    guard: crew === undefined ? guard : toldGuard(guard, crew.siblings),
+    places: () => serving!.places(),
+    end: (id) => serving!.end(id),
+    endFrom: (address) => serving!.endFrom(address),
     drain: () => stop.resolve('drain'),
+    restart: () => serving!.restart(),
     process,
     version: VERSION,
   })
+  const parts = { settings, office, guard, desk, clock, log, failed, process }
+  serving = life.use(await (crew === undefined ? serveAlone(parts) : serveByCrew(crew, parts)))
   const words = { actions: office.actions, now: clock.now, desk }
-  const adminWords = adminExec(words)
-  const adminMenu = menu(words)
-  const chosen = ({ role }: Identity, request: SessionRequest): SessionHandler | undefined => {
-    if (request.type === 'subsystem') return request.name === 'sftp' ? files : undefined
-    if (request.type === 'shell') return role === 'admin' ? adminMenu : prompts
-    if (isScp(request.command)) return copies
-    return role === 'admin' ? adminWords : commands
-  }
-  const handlerFor: typeof chosen = (identity, request) => {
-    const handler = chosen(identity, request)
-    return handler && admit(handler)
-  }
-
-  porch = life.use(
-    await serve({
-      listen: first,
-      hostKeys: await openHostKeys(first.hostkeys),
-      limits: settings.view({
-        graceMs: 'login-grace',
-        tries: 'login-tries',
-        channels: 'max-channels',
-        idleMs: 'idle',
-        unauthenticated: 'max-unauthenticated',
-        silentPerAddress: 'max-silent-per-address',
-        silentMs: 'silent-time',
-        leastPacket: 'least-packet',
-        queued: 'max-queued',
-        rekeyBytes: 'rekey-bytes',
-        rekeyMs: 'rekey-time',
-        keepaliveMs: 'keepalive',
-        keepaliveTries: 'keepalive-tries',
-      }),
-      log,
-      clock,
-      authenticator: authenticatorOver({
-        accounts: office.accounts,
-        passwords: office.passwords,
-        guard,
-        codes: office.codes,
-        clock,
-        audit: office.audit,
-      }),
-      handlerFor,
-      dataPath: first['data-path'],
-      ciphers: first.ciphers,
-      banned: (address) => guard.banned(address)?.reason,
-      rubbish: (address) => void guard.record(address, 'protocol rubbish').catch(failed),
-      neighbourhood,
-    }),
-  )
   const control = (typed: readonly string[], io: Parameters<typeof runWords>[3]) =>
     runWords(typed, CONSOLE, words, io)
   life.use(await listenControl(first.var, control, failed, process.umask))
 
-  greet(porch.address, demo && !quiet && (await knownPasswords(office.accounts)).length > 0)
+  greet(serving.address, demo && !quiet && (await knownPasswords(office.accounts)).length > 0)
   const signal = await stop.promise
   log.info('server stops', { signal })
-  await porch.drain(settings.now.drain)
+  await serving.drain(settings.now.drain)
   return 0
 }
 
+/** One of several processes that serve; the one that started them has the signals, also those of the terminal. */
+async function serveAsWorker(quiet: boolean): Promise<void> {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})
+  await work({
+    process,
+    umask: process.umask,
+    send: (message) => void process.send?.(message),
+    onMessage: (hear) => void process.on('message', hear),
+    clock,
+    openLog: (settings) => openLog(settings, quiet),
+  })
+  process.disconnect()
+}
+
+function openLog(settings: LiveSettings, quiet: boolean): { readonly log: Log } & AsyncDisposable {
+  const logs = settings.view({ keepDays: 'log-keep-days', level: 'log-level' })
+  const file = openDailyFile(join(settings.now.var, 'log'), logs, clock, warn)
+  const show = (level: string, event: string, fields: Fields): void => {
+    const text = quiet && level !== 'error' ? undefined : operatorLine(level, event, fields)
+    if (text !== undefined) console.log(text)
+  }
+  return {
+    log: jsonLog({ file, clock, rules: logs, also: show }),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  }
+}
+
 /** A file that is not good changes nothing. */
-function rereadSettings(settings: LiveSettings, readAgain: () => Settings, log: Log): void {
+function rereadSettings(
+  settings: LiveSettings,
+  readAgain: () => Settings,
+  log: Log,
+  changedNow: () => void,
+): void {
   try {
     const { changed, waiting } = settings.reread(readAgain())
+    changedNow()
     log.info('settings read', { changed: changed.join(', '), waiting: waiting.join(', ') })
   } catch (error) {
     if (!isOpError(error)) throw error

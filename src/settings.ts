@@ -95,6 +95,10 @@ export const SETTINGS = {
     .default('fastest')
     .describe('fastest of those a client names, or what the client likes best: client'),
   'data-path': oneOf('fast', 'plain').default('fast').describe('fast, or plain: through the streams of ssh2'),
+  workers: z
+    .union([z.literal('auto'), whole(1, 256, 'write a whole number from 1 to 256, or auto')])
+    .default(1)
+    .describe('processes that serve behind the one port; auto: one a core'),
 } as const
 
 export const schema = z.strictObject(SETTINGS)
@@ -118,6 +122,7 @@ const FIXED: ReadonlySet<keyof Settings> = new Set([
   'keepalive-tries',
   'ciphers',
   'data-path',
+  'workers',
 ])
 
 type View<T extends Readonly<Record<string, keyof Settings>>> = {
@@ -155,6 +160,16 @@ export function liveSettings(first: Settings): LiveSettings {
       return { changed: other.filter((name) => !FIXED.has(name)), waiting }
     },
   }
+}
+
+/** What the guard is told. */
+export function guardRules(settings: LiveSettings) {
+  return settings.view({
+    threshold: 'guard-threshold',
+    windowMs: 'guard-window',
+    banMs: 'guard-ban',
+    allow: 'guard-allow',
+  })
 }
 
 /** As a miniftp.toml that means the same. */

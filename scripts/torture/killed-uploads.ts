@@ -7,11 +7,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import ssh2 from 'ssh2'
+import { until, workersOf } from '../../tests/support/workers.ts'
 
 export interface Torture {
   readonly seed: number
   readonly count: number
   readonly say: (line: string) => void
+  /** So many processes serve, and one of them is killed instead of the whole server. */
+  readonly workers?: number
 }
 
 const PROGRAM = resolve(import.meta.dirname, '../../bin/miniftpd.mjs')
@@ -39,7 +42,7 @@ interface Upload {
  * acknowledged is lost, judged by the bytes on the disk and the client's own record; nothing looks whole that is
  * not; what is used is what a scan finds; and each upload is gone on with, to the same MD5.
  */
-export async function killedUploads({ seed, count, say }: Torture): Promise<string> {
+export async function killedUploads({ seed, count, say, workers = 1 }: Torture): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'torture-'))
   const random = randomFrom(seed)
   const total = { kills: 0, uploads: 0, resumed: 0, parts: 0, whole: 0, acked: 0 }
@@ -48,7 +51,7 @@ export async function killedUploads({ seed, count, say }: Torture): Promise<stri
     await setUp(folder)
     let left: Upload[] = []
     for (let round = 0; round <= count; round++) {
-      server = await start(folder)
+      server ??= await start(folder, workers)
       {
         using admin = await connect(server.port, 'admin')
         await checkBooks(admin, folder)
@@ -59,19 +62,27 @@ export async function killedUploads({ seed, count, say }: Torture): Promise<stri
       }
       if (round === count) break
       left = KINDS.map((kind) => newUpload(kind, random))
-      using client = await connect(server.port)
-      for (const upload of left) if (upload.old !== undefined) await client.put(upload.name, upload.old)
-      const over = Promise.allSettled(left.map((upload) => send(client, upload, random)))
+      const { port } = server
+      const clients = await Promise.all(Array.from({ length: workers }, () => connect(port)))
+      const [client] = clients
+      for (const upload of left) if (upload.old !== undefined) await client!.put(upload.name, upload.old)
+      const over = Promise.allSettled(
+        left.map((upload, index) => send(clients[index % workers]!, upload, random)),
+      )
       const all = left.reduce((sum, { source }) => sum + Math.ceil(source.length / CHUNK), 0)
-      const killAt = 1 + random(all)
-      await client.acknowledged(killAt)
-      server.child.kill('SIGKILL')
-      await once(server.child, 'exit')
-      server = undefined
+      const killAt = 1 + random(Math.ceil(all / workers))
+      await Promise.race(clients.map((one) => one.acknowledged(killAt)))
+      if (workers === 1) {
+        server.child.kill('SIGKILL')
+        await once(server.child, 'exit')
+        server = undefined
+      } else await killOne(server, random)
       await over
+      for (const one of clients) one[Symbol.dispose]()
       total.kills += 1
       total.uploads += left.length
-      for (const upload of left) checkKilled(folder, upload, total)
+      // Where the server goes on, a hole may be cut off already.
+      for (const upload of left) checkKilled(folder, upload, total, workers > 1)
       if (total.kills % 20 === 0) say(`${total.kills} kills, ${JSON.stringify(total)}`)
     }
   } finally {
@@ -85,7 +96,7 @@ export async function killedUploads({ seed, count, say }: Torture): Promise<stri
 }
 
 /** At once after the kill: what was acknowledged lies on the disk, and an old file is whole or replaced as a whole. */
-function checkKilled(folder: string, upload: Upload, total: { acked: number }): void {
+function checkKilled(folder: string, upload: Upload, total: { acked: number }, cut: boolean): void {
   const file = join(folder, 'var/home/ada', upload.name)
   const { source, old, acked, closed, kind } = upload
   total.acked += acked.size
@@ -102,7 +113,9 @@ function checkKilled(folder: string, upload: Upload, total: { acked: number }): 
   }
   const now = readFileSync(file)
   if (closed) assert.ok(now.equals(source), `${upload.name}: CLOSE was acknowledged, it is not whole`)
+  const prefix = contiguous(acked, source.length)
   for (const index of acked) {
+    if (cut && index * CHUNK >= prefix) continue
     const part = source.subarray(index * CHUNK, (index + 1) * CHUNK)
     const there = now.subarray(index * CHUNK, (index + 1) * CHUNK)
     assert.ok(part.equals(there), `${upload.name}: chunk ${index} was acknowledged, and is lost`)
@@ -238,8 +251,17 @@ async function words(folder: string, list: readonly string[], input = ''): Promi
   return out
 }
 
-async function start(folder: string): Promise<Server> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--quiet'], {
+/** Any of the processes that serve; gone when this is over. */
+async function killOne({ child }: Server, random: (below: number) => number): Promise<void> {
+  const pids = workersOf({ pid: child.pid! })
+  const victim = pids[random(pids.length)]!
+  process.kill(victim, 'SIGKILL')
+  await until('it is gone', () => !workersOf({ pid: child.pid! }).includes(victim))
+}
+
+async function start(folder: string, workers: number): Promise<Server> {
+  const words = ['serve', '--port', '0', '--quiet', '--workers', String(workers)]
+  const child = spawn(process.execPath, [PROGRAM, ...words], {
     env: environment(folder),
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],

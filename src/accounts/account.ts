@@ -1,3 +1,5 @@
+import type { Awaitable } from '../base/awaitable.ts'
+
 export type Role = 'user' | 'admin'
 
 export interface Rights {
@@ -86,7 +88,7 @@ export interface SecondStep {
 /** The sessions now open; implemented by the porch, told by the actions. */
 export interface LiveSessions {
   /** Ends every connection of the account. */
-  end(account: string): void
+  end(account: string): Awaitable<void>
   /** The account's record changed: what it concerns holds for what runs now, too. */
-  changed(account: Account): void
+  changed(account: Account): Awaitable<void>
 }

@@ -133,8 +133,8 @@ export function actionsOver({
     )
     await also?.(changed)
     record(actor, { event, account: name, ...(what && { what }), ...difference(before!, changed) })
-    live.changed(changed)
-    if (changed.disabled || changed.role !== before!.role) live.end(name)
+    await live.changed(changed)
+    if (changed.disabled || changed.role !== before!.role) await live.end(name)
     return changed
   }
 
@@ -194,7 +194,7 @@ export function actionsOver({
         await accounts.delete(name, seen)
         return account
       })
-      live.end(name)
+      await live.end(name)
       const kept = await homes.retire(name)
       await ledger.remove(name)
       await lanes.run(`codes of ${name}`, () => codes.remove(name))

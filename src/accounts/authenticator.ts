@@ -15,7 +15,7 @@ export interface AuthenticatorParts {
   readonly accounts: AccountStore
   readonly passwords: Passwords
   readonly guard: Guard
-  readonly codes: SecondSteps
+  readonly codes: Pick<SecondSteps, 'has' | 'check'>
   readonly clock: Clock
   readonly audit: Audit
 }
@@ -52,7 +52,7 @@ export function authenticatorOver({
       return found !== undefined && holdsKey(found.keys, key)
     },
     async verify(name, credential, origin) {
-      const wait = guard.delay(origin.address)
+      const wait = await guard.delay(origin.address)
       if (wait > 0) await clock.sleep(wait)
       const found = await account(name, origin)
       const good =
@@ -63,7 +63,7 @@ export function authenticatorOver({
       if (found !== undefined && good && guard.banned(origin.address) === undefined) {
         // Of who has the password only, the guesses of codes must go on counting.
         if (!(await codes.has(found.name))) {
-          guard.forgive(origin.address)
+          await guard.forgive(origin.address)
           record('login accepted', found.name, origin, credential.method)
         }
         return { account: found.name, role: found.role, by: credential.method }
@@ -76,11 +76,11 @@ export function authenticatorOver({
     second: {
       needed: ({ account: name }) => codes.has(name),
       async verify({ account: name, by }, code, origin) {
-        const wait = guard.delay(origin.address)
+        const wait = await guard.delay(origin.address)
         if (wait > 0) await clock.sleep(wait)
         const may = (await account(name, origin)) !== undefined && guard.banned(origin.address) === undefined
         if (may && (await codes.check(name, code))) {
-          guard.forgive(origin.address)
+          await guard.forgive(origin.address)
           return record('login accepted', name, origin, `${by}, one-time code`)
         }
         record('login refused', name, origin, `${by}, one-time code`)

@@ -1,4 +1,5 @@
 import type { Audit } from '../base/audit.ts'
+import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import type { KeyValue } from '../store/key-value.ts'
 import { neighbourhood, networks } from './network.ts'
@@ -34,15 +35,23 @@ export interface Guard {
   /** Never banned, by the setting. */
   allowed(address: string): boolean
   /** How long the answer to a login of this address should wait, in ms: 0 until it has offended. */
-  delay(address: string): number
+  delay(address: string): Awaitable<number>
   /** The ban that this offence brought, if it did. */
   record(address: string, offence: Offence): Promise<Ban | undefined>
   /** A login that went well takes the score away, not a ban. */
-  forgive(address: string): void
+  forgive(address: string): Awaitable<void>
   ban(address: string, ms: number, reason: string): Promise<Ban>
   /** Whether there was one. */
   lift(address: string): Promise<boolean>
+  list(): Awaitable<readonly Ban[]>
+}
+
+/** The guard of this process, whose questions it answers at once. */
+export interface OwnGuard extends Guard {
+  delay(address: string): number
   list(): readonly Ban[]
+  /** The bans that another process has, and no others: scores are kept there. */
+  follow(bans: readonly Ban[]): void
 }
 
 const POINTS: Readonly<Record<Offence, number>> = {
@@ -67,7 +76,7 @@ export async function openGuard(
   store: KeyValue,
   clock: Clock,
   audit?: Audit,
-): Promise<Guard> {
+): Promise<OwnGuard> {
   let lines = settings.allow
   let exempt = networks(lines)
   const scores = new Map<string, number[]>()
@@ -155,6 +164,10 @@ export async function openGuard(
       bans.delete(whose)
       await store.delete(PREFIX + whose)
       return was
+    },
+    follow(others) {
+      bans.clear()
+      for (const one of others) bans.set(one.address, one)
     },
     list: () => [...bans.values()].filter(holds).sort((a, b) => a.until - b.until),
   }

@@ -1,4 +1,5 @@
 import type { Guard } from '../accounts/guard.ts'
+import type { Awaitable } from '../base/awaitable.ts'
 import type { Transfer } from '../transfer/live.ts'
 
 /** A connection that is logged in, as an admin sees it. */
@@ -39,20 +40,25 @@ export interface ServerStatus {
   readonly sent: number
   /** Of the disk with the homes, in bytes. */
   readonly disk: { readonly total: number; readonly free: number }
+  /** Of all its processes, in bytes. */
   readonly memory: number
+  /** How many processes serve, if it is not one alone. */
+  readonly workers?: number
 }
 
 /** What an admin can see and do of the server that runs. */
 export interface Desk {
   sessions(): Promise<readonly LiveRow[]>
   /** Whether there was one. */
-  end(id: string): boolean
+  end(id: string): Awaitable<boolean>
   readonly guard: Guard
   status(): Promise<ServerStatus>
   /** Stops the server as SIGTERM does. */
-  drain(): void
+  drain(): Awaitable<void>
   /** Ends the connections from an address or network, as bans name them; how many. */
-  endFrom(address: string): number
+  endFrom(address: string): Awaitable<number>
+  /** Starts its processes anew, one after the other. ENOTSUP when it is one alone. */
+  restart(): Awaitable<void>
   /** The last lines of today's log that hold `filter`, oldest first. */
   logLines(count: number, filter?: string): Promise<readonly string[]>
   /** These, and what comes after them until `stop` aborts, some lines at a time. */

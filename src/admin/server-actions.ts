@@ -29,7 +29,7 @@ export async function endSession(asked: Asked, id: string): Promise<LiveRow> {
     throw new OpError('ENOENT', `There is no session "${escapeText(id)}": see session list`)
   const { actor, parts } = asked
   await parts.actions.note(actor, { event: 'session ended', account: row.account, address: row.address })
-  desk.end(id)
+  await desk.end(id)
   return row
 }
 
@@ -54,7 +54,7 @@ export async function banAddress(asked: Asked, address: string, ms: number): Pro
       `You come from "${address}" yourself: ban it from the console, or from elsewhere`,
     )
   const ban = await desk.guard.ban(address, ms, `by ${actor.name}`)
-  const ended = desk.endFrom(ban.address)
+  const ended = await desk.endFrom(ban.address)
   const until = new Date(ban.until).toISOString()
   await parts.actions.note(actor, { event: 'ban made', address: ban.address, until, ended })
   return { ...ban, ended }
@@ -84,5 +84,12 @@ export async function liftBan(asked: Asked, address: string): Promise<void> {
 export async function drainServer(asked: Asked): Promise<void> {
   const desk = await deskOf(asked)
   await asked.parts.actions.note(asked.actor, { event: 'server drained' })
-  desk.drain()
+  await desk.drain()
+}
+
+/** Starts the processes of the server anew, one by one. ENOTSUP when it is one alone. */
+export async function restartServer(asked: Asked): Promise<void> {
+  const desk = await deskOf(asked)
+  await desk.restart()
+  await asked.parts.actions.note(asked.actor, { event: 'server restarted' })
 }

@@ -38,6 +38,7 @@ export function statusRows(
   return [
     ['version', `${status.version}, Node ${status.node}, process ${status.pid}`],
     ['listens', status.address],
+    ...(status.workers === undefined ? [] : [['serve', `${status.workers} processes`] as const]),
     ['runs', showSpan(now - status.since)],
     ['connections', String(status.connections)],
     ['moved', `${showBytes(status.received)} received, ${showBytes(status.sent)} sent`],

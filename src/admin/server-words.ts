@@ -2,7 +2,15 @@ import { escapeText } from '../base/escape.ts'
 import { parseDuration } from '../base/units.ts'
 import { count } from './changes.ts'
 import { readable } from './log-line.ts'
-import { banAddress, deskOf, drainServer, endSession, liftBan, saidOfBan } from './server-actions.ts'
+import {
+  banAddress,
+  deskOf,
+  drainServer,
+  endSession,
+  liftBan,
+  restartServer,
+  saidOfBan,
+} from './server-actions.ts'
 import { quotaTotals, scriptTransfer, showTransfer, statusRows } from './server-rows.ts'
 import { showTime } from './show.ts'
 import { table } from './table.ts'
@@ -49,7 +57,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     summary: 'addresses that may not connect',
     async run(call) {
       exactly(call.names, 0, this.usage)
-      const bans = (await deskOf(call)).guard.list()
+      const bans = await (await deskOf(call)).guard.list()
       const rows = bans.map(({ address, until, times, reason }) => [
         address,
         showTime(until),
@@ -133,6 +141,17 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
       answer(call, { draining: true }, ['The server takes nobody new and ends'])
       await call.io.settled?.()
       await drainServer(call)
+    },
+  },
+  'server restart': {
+    usage: 'server restart',
+    summary: 'start its processes anew, one after the other, each when its transfers are over',
+    async run(call) {
+      exactly(call.names, 0, this.usage)
+      await restartServer(call)
+      answer(call, { restarting: true }, [
+        'The processes of the server are started anew, one after the other',
+      ])
     },
   },
 }

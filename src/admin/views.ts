@@ -93,7 +93,7 @@ const KEYS = {
 
 export async function bans(desktop: Desktop): Promise<string | undefined> {
   const { screen } = desktop
-  const list = (await deskOf(desktop)).guard.list()
+  const list = await (await deskOf(desktop)).guard.list()
   const lines = fittedTable(
     list.map((ban) => [`Lift ${ban.address}`, `until ${showTime(ban.until)}`, escapeText(ban.reason)]),
     screen.columns - 4,

@@ -25,7 +25,7 @@ export type AdminEvent =
       readonly ended?: number
     }
   | { readonly event: 'ban lifted'; readonly address: string }
-  | { readonly event: 'server drained' }
+  | { readonly event: 'server drained' | 'server restarted' }
 
 /** A fact that a person may be asked about later. */
 export type AuditEvent =

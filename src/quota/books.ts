@@ -16,6 +16,8 @@ export interface BooksParts {
 /** The books of all accounts, in this process. */
 export interface Books extends Quotas {
   open(account: string): Promise<Book>
+  /** Another process serves the account from now on: what was taken here goes over to what was counted. */
+  letGo(account: string): Promise<void>
 }
 
 /** What processes ask each other about an account. */
@@ -117,6 +119,12 @@ export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksP
 
   return {
     open,
+    async letGo(account) {
+      const book = await books.get(account)
+      await counting.get(account)
+      forget(account)
+      await book?.fold()
+    },
     async usage(account) {
       const book = await open(account)
       await count(account, book)

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net'
-import type { ServerChannel } from 'ssh2'
+import type { Duplex, Writable } from 'node:stream'
 import { OpError } from '../base/error.ts'
 import type { DrainedPort } from './plain-port.ts'
 import type { ByteChannel, PacketSink } from './session.ts'
+
+/** A channel as ssh2 has it. */
+export type StreamChannel = Duplex & { readonly stderr: Writable }
 
 /** A channel, with what its session's end waits for. */
 export interface ServedChannel extends ByteChannel {
@@ -16,7 +19,7 @@ export interface ServedChannel extends ByteChannel {
  * lets it pile up in the socket what the client does not take: above `most` bytes writers wait.
  */
 export function byteChannel(
-  channel: ServerChannel,
+  channel: StreamChannel,
   socket: Socket,
   signal: AbortSignal,
   most: number,
@@ -27,7 +30,7 @@ export function byteChannel(
 
   /** Resolves at one of the events, or at the end of the session. */
   function next(
-    ...events: readonly (readonly [{ on: ServerChannel['on']; off: ServerChannel['off'] }, string])[]
+    ...events: readonly (readonly [{ on: StreamChannel['on']; off: StreamChannel['off'] }, string])[]
   ): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -54,9 +57,9 @@ export function byteChannel(
   async function write(stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> {
     if (signal.aborted) throw gone()
     const more = stream.write(bytes)
-    if (!more) await next([stream as ServerChannel, 'drain'])
+    if (!more) await next([stream as StreamChannel, 'drain'])
     while (!signal.aborted && socket.writableLength > most)
-      await next([socket as unknown as ServerChannel, 'drain'])
+      await next([socket as unknown as StreamChannel, 'drain'])
     if (signal.aborted) throw gone()
   }
 

@@ -33,6 +33,8 @@ export interface ConnectionLimits extends RenewalLimits {
 const MOST_QUESTIONS = 32
 /** Answers that may wait for a stranger who does not read, in bytes. */
 const MOST_FOR_STRANGERS = 256 * 1024
+/** How soon after its login a client asks for its first session, in ms. */
+const BEGIN_MS = 1_000
 /** How long a connection that is cut may take to send what it has, in ms. */
 const LINGER = 1_000
 
@@ -57,6 +59,8 @@ export interface ConnectionParts {
 export interface Connection {
   readonly closed: Promise<void>
   readonly sessions: () => number
+  /** Just logged in: its first session is on its way. */
+  readonly begins: () => boolean
   /** Ends its sessions, then itself. */
   end(): void
 }
@@ -75,6 +79,7 @@ export function serveConnection(
   const closed = Promise.withResolvers<void>()
   const sessions = new Map<Session, AbortController>()
   let identity: Identity | undefined
+  let came = Number.NEGATIVE_INFINITY
   let tries = 0
   let questions = 0
   const shown: Shown = {}
@@ -110,6 +115,7 @@ export function serveConnection(
     const decision = await decide(context, parts.authenticator, origin, shown, log)
     if ('identity' in decision) {
       identity = decision.identity
+      came = clock.elapsed()
       grace.stop()
       idle.start()
       renewal.start()
@@ -263,6 +269,7 @@ export function serveConnection(
   return {
     closed: closed.promise,
     sessions: () => sessions.size,
+    begins: () => sessions.size === 0 && clock.elapsed() - came < BEGIN_MS,
     end() {
       for (const gone of sessions.values()) gone.abort()
       cut()

@@ -7,6 +7,8 @@ export interface Strangers {
   spoke(socket: Socket): void
   /** It logged in. */
   leave(socket: Socket): void
+  /** Whether there are any. */
+  readonly any: boolean
   /** Closes them all. */
   end(): void
 }
@@ -56,6 +58,9 @@ export function strangers(limits: () => StrangerLimits): Strangers {
       if (entry) quiet(socket, entry.address)
     },
     leave: forget,
+    get any() {
+      return all.size > 0
+    },
     end() {
       for (const socket of all.keys()) socket.destroy()
     },

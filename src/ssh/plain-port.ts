@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ServerChannel } from 'ssh2'
+import type { StreamChannel } from './channel.ts'
 import type { PacketPort, PacketSink, PacketWriter } from './session.ts'
 
 /** Output that may be queued where nobody says otherwise, in bytes. */
@@ -20,7 +20,7 @@ export interface DrainedPort extends PacketPort {
  * for want of window, in the socket for want of a reader.
  */
 export function plainPort(
-  channel: ServerChannel,
+  channel: StreamChannel,
   socket: Socket,
   sink: PacketSink,
   most = MOST_QUEUED,
@@ -93,7 +93,7 @@ export function plainPort(
 }
 
 /** Channel stderr; dropped when its queue is full. */
-export function tellError(channel: ServerChannel, bytes: Uint8Array): void {
+export function tellError(channel: StreamChannel, bytes: Uint8Array): void {
   if (channel.writable && channel.stderr.writableLength + bytes.length <= MOST_ERRORS)
     channel.stderr.write(bytes)
 }

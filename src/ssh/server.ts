@@ -66,15 +66,22 @@ export interface PorchParts {
   readonly neighbourhood?: (address: string) => string
   /** 'fast': past ssh2's streams where that can be done; 'plain': never. */
   readonly dataPath?: 'fast' | 'plain'
+  /** Before the numbers of connections, where several processes give such. */
+  readonly idPrefix?: string
   /** 'client': its first choice. 'fastest': the quickest of those it names. */
   readonly ciphers?: 'fastest' | 'client'
 }
+
+/** Between two looks whether somebody is still about to log in, in ms. */
+const SOON_MS = 20
 
 export interface Porch extends AsyncDisposable {
   readonly address: { readonly host: string; readonly port: number }
   readonly sessions: Live
   /** Takes nobody new; ends sessions that are idle, waits for the others for `ms`, then ends them too. */
   drain(ms: number): Promise<void>
+  /** The same, for one whose place another process has taken: who is about to log in is let in first. */
+  retire(ms: number): Promise<void>
 }
 
 /** What is offered, best first; the hybrid exchange is put before these (security). */
@@ -136,7 +143,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
       offerHybrid(protocol)
       const origin = { address: info.ip, port: info.port, client: clientName(info.header) }
       const limits = limitsNow()
-      const connection = serveConnection(peer, String(++last), origin, {
+      const connection = serveConnection(peer, `${parts.idPrefix ?? ''}${++last}`, origin, {
         limits,
         authenticator: parts.authenticator,
         handlerFor: parts.handlerFor,
@@ -189,8 +196,23 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   const bound = tcp.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : parts.listen.port
 
+  let stopped: Promise<void> | undefined
+  const acceptNobody = (): Promise<void> => {
+    stopped ??= new Promise((resolve) => tcp.close(() => resolve()))
+    return stopped
+  }
+
+  async function retire(ms: number): Promise<void> {
+    void acceptNobody()
+    const until = clock.elapsed() + ms
+    const left = (): number => Math.max(0, until - clock.elapsed())
+    while (left() > ms / 2 && (waiting.any || [...connections].some((connection) => connection.begins())))
+      await clock.sleep(SOON_MS)
+    await drain(left())
+  }
+
   async function drain(ms: number): Promise<void> {
-    const stopped = new Promise<void>((resolve) => tcp.close(() => resolve()))
+    const closed = acceptNobody()
     waiting.end()
     draining.abort()
     for (const connection of connections) if (connection.sessions() === 0) connection.end()
@@ -200,13 +222,14 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     deadline.abort()
     for (const connection of connections) connection.end()
     await Promise.all([...connections].map((connection) => connection.closed))
-    await stopped
+    await closed
   }
 
   return {
     address: { host: parts.listen.host, port },
     sessions: live,
     drain,
+    retire,
     [Symbol.asyncDispose]: () => drain(0),
   }
 }

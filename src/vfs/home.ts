@@ -31,6 +31,8 @@ export interface HomesParts {
   readonly lives: (process: string) => boolean
   readonly siblings?: Siblings
   readonly rules: TreeRules
+  /** Somebody else has settled what a crash has left. */
+  readonly settled?: boolean
   /** Descriptors from this number on are not for files. */
   readonly mostDescriptor?: number
 }
@@ -49,6 +51,8 @@ export interface OpenHomes extends Disposable {
     sender: Sender,
     overwrite?: () => 'staged' | 'in-place' | null,
   ): Promise<StagedFileSystem>
+  /** Another process may serve the account: nothing of it is kept here any more. False while something is open or must be remembered. */
+  letGo(account: string): boolean
 }
 
 interface Shared {
@@ -63,9 +67,8 @@ interface Shared {
 /** Settles first what a crash has left. */
 export async function openHomes({ folder, openBook, clock, ...parts }: HomesParts): Promise<OpenHomes> {
   const { uploads, rules, siblings = alone } = parts
-  const open = join(folder, 'data', 'open-uploads')
-  await settle({ folder, open, store: uploads, now: clock.now, rules, lives: parts.lives })
-  const side = openUploads(open, parts.process)
+  if (!parts.settled) await settleHomes({ folder, uploads, clock, rules, lives: parts.lives })
+  const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
   siblings.answer('upload', (asked) => {
@@ -128,8 +131,34 @@ export async function openHomes({ folder, openBook, clock, ...parts }: HomesPart
         durable: rules.durable,
       })
     },
+    letGo(account) {
+      const shared = accounts.get(account)
+      if (shared === undefined) return true
+      if (!shared.inodes.none || !shared.refusals.none || !shared.shelved.handOver()) return false
+      accounts.delete(account)
+      return true
+    },
     [Symbol.dispose]: () => side[Symbol.dispose](),
   }
+}
+
+/** Where processes say which uploads they have open. */
+export function openUploadsIn(folder: string): string {
+  return join(folder, 'data', 'open-uploads')
+}
+
+/** What processes that were killed have left is made good; of accounts that nobody serves now. */
+export function settleHomes({
+  folder,
+  uploads,
+  clock,
+  rules,
+  lives,
+}: Pick<HomesParts, 'folder' | 'uploads' | 'clock' | 'lives'> & {
+  readonly rules: KeepRules
+}): Promise<void> {
+  const open = openUploadsIn(folder)
+  return settle({ folder, open, store: uploads, now: clock.now, rules, lives })
 }
 
 /** For what is done once in a while for no session: opened for it alone. */

@@ -44,6 +44,10 @@ export class Inodes {
     return this.#open.get(keyOf(stat))
   }
 
+  get none(): boolean {
+    return this.#open.size === 0
+  }
+
   /** Bytes that are charged and that no scan of the home finds: of removed files, and lent ones that were cut off. */
   get unseenBytes(): number {
     let sum = 0

@@ -32,6 +32,13 @@ export class Refusals {
     if (refused !== undefined) this.#paths.set(path, { ...refused, free: Math.min(refused.free, free) })
   }
 
+  /** Nobody is refused any more. */
+  get none(): boolean {
+    for (const [path, { at }] of this.#paths)
+      if (this.#clock.elapsed() - at >= REMEMBERED_MS) this.#paths.delete(path)
+    return this.#paths.size === 0
+  }
+
   /** Whether `check` may refuse. */
   has(path: VirtualPath): boolean {
     return this.#paths.has(path)

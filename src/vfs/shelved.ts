@@ -136,6 +136,15 @@ export class Shelved {
     return false
   }
 
+  /** From now on nobody has their bytes reserved: the next process that serves the account will. False while an overwrite is under way. */
+  handOver(): boolean {
+    const { account, store, owner } = this.#parts
+    const mine = store.shelved(account).filter((file) => file.owner === owner)
+    if (mine.some(({ kind }) => kind === 'open')) return false
+    for (const file of mine) store.putShelved(account, { ...file, owner: '' })
+    return true
+  }
+
   part(path: VirtualPath): ShelvedFile | undefined {
     return this.#for(path, 'part').at(-1)
   }

@@ -1,0 +1,264 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { Account, LiveSessions } from './accounts/account.ts'
+import type { Clock } from './base/clock.ts'
+import { OpError } from './base/error.ts'
+import { type Answers, expose, GONE, type Line, type Message, openLine } from './base/line.ts'
+import type { Log } from './base/log.ts'
+import type { Siblings } from './base/siblings.ts'
+import { openClaims } from './claims.ts'
+import type { Place } from './place.ts'
+import type { Settings } from './settings.ts'
+
+export interface CrewParts {
+  readonly count: number
+  readonly settings: () => Settings
+  readonly clock: Clock
+  readonly log: Log
+  readonly failed: (error: unknown) => void
+}
+
+/** What a worker is told when it begins. */
+export interface Begin {
+  readonly number: number
+  readonly of: number
+  readonly settings: Settings
+  readonly listen: { readonly host: string; readonly port: number }
+}
+
+/** That a worker is to end, and how. */
+export interface Drain {
+  readonly ms: number
+  readonly replaced: boolean
+}
+
+/** What a worker asks of the primary: functions of these objects. */
+export type Exposed = Readonly<Record<'actions' | 'codes' | 'guard' | 'desk', object>>
+
+/** The processes that serve behind one port. This one serves nobody: it has the lock, the signals, the admin's words. */
+export interface Crew {
+  /** All of them, from this one's side. */
+  readonly siblings: Siblings
+  readonly live: LiveSessions
+  /** Starts all and waits until they listen. EBUSY and its kin when they cannot. */
+  start(parts: StartParts): Promise<{ readonly host: string; readonly port: number }>
+  places(): Promise<readonly Place[]>
+  /** Whether there was one. */
+  end(connection: string): Promise<boolean>
+  /** One after the other: a new one first, then the old one drains. EBUSY when it is being done. */
+  restart(): void
+  drain(ms: number): Promise<void>
+}
+
+export interface StartParts {
+  readonly exposed: Exposed
+  /** Makes good what workers that were killed have left. */
+  readonly settle: () => Promise<void>
+  /** What a worker must know that joins. */
+  readonly news: () => unknown
+}
+
+/** How long a worker that drains may take beyond its time, in ms. */
+const PATIENCE_MS = 1_000
+/** One that ended sooner than this had no good start: the next waits, longer each time. In ms. */
+const GOOD_START_MS = 10_000
+const LEAST_WAIT_MS = 100
+const MOST_WAIT_MS = 10_000
+
+interface Member {
+  readonly number: number
+  readonly process: Worker
+  readonly line: Line
+  readonly since: number
+  /** Listens. Rejects when it ends first. */
+  readonly serving: PromiseWithResolvers<void>
+  /** Has ended, and what it leaves is settled. */
+  readonly settled: PromiseWithResolvers<void>
+  joined: boolean
+  retiring: boolean
+  over: boolean
+}
+
+export function openCrew({ count, settings, clock, log, failed }: CrewParts): Crew {
+  const members = new Map<number, Member>()
+  const words: Answers = new Map()
+  const stopping = new AbortController()
+  let parts: StartParts | undefined
+  let listen = { host: settings().host, port: settings().port }
+  let failures = 0
+  let restarting = false
+
+  const living = (): readonly Member[] => [...members.values()].filter(({ joined, over }) => joined && !over)
+  const claims = openClaims({
+    letGo: async (number, account) => members.get(number)?.line.ask('let go', account) ?? GONE,
+    ending: (number) => {
+      const member = members.get(number)
+      if (member === undefined) return Promise.resolve()
+      return member.over || member.retiring ? member.settled.promise : undefined
+    },
+  })
+
+  async function ask(word: string, data: unknown, but?: Member): Promise<readonly unknown[]> {
+    const others = living().filter((member) => member !== but)
+    const answers = await Promise.all(others.map(({ line }) => line.ask(word, data)))
+    return answers.filter((answer) => answer !== GONE)
+  }
+
+  const siblings: Siblings = {
+    get count() {
+      return living().length
+    },
+    ask,
+    answer: (word, how) => void words.set(word, how),
+  }
+
+  /** What the others answer, this process too. */
+  async function askFor(asking: Member, { word, data }: { readonly word: string; readonly data: unknown }) {
+    const own = words.get(word)
+    const mine = own === undefined ? [] : [own(data)]
+    return Promise.all([...(await ask(word, data, asking)), ...mine])
+  }
+
+  function tellCounts(): void {
+    for (const { line } of living()) line.ask('count', living().length).catch(failed)
+  }
+
+  function answersOf(member: () => Member): Answers {
+    const answers: Answers = new Map()
+    answers.set('begin', (): Begin => ({ number: member().number, of: count, settings: settings(), listen }))
+    answers.set('others', (data) => askFor(member(), data as { word: string; data: unknown }))
+    answers.set('claim', (account) => claims.claim(String(account), member().number))
+    answers.set('joined', () => {
+      member().joined = true
+      tellCounts()
+      return parts?.news()
+    })
+    answers.set('serving', () => member().serving.resolve())
+    answers.set('failed', (data) => {
+      const { code, message } = data as Pick<OpError, 'code' | 'message'>
+      member().serving.reject(new OpError(code, message))
+    })
+    for (const [word, object] of Object.entries(parts!.exposed))
+      expose(answers, word, object as Readonly<Record<string, unknown>>)
+    return answers
+  }
+
+  function spawn(): Member {
+    const process = cluster.fork()
+    const send = (message: Message): void => {
+      if (process.isConnected()) process.send(message, undefined, () => {})
+    }
+    const member: Member = {
+      number: process.id,
+      process,
+      line: openLine({ send, answers: answersOf(() => member), failed }),
+      since: clock.elapsed(),
+      serving: Promise.withResolvers(),
+      settled: Promise.withResolvers(),
+      joined: false,
+      retiring: false,
+      over: false,
+    }
+    members.set(member.number, member)
+    // Whoever waits for it hears; later nobody does.
+    member.serving.promise.catch(() => {})
+    process.on('message', (message: Message) => member.line.hear(message))
+    process.once('exit', (status: number, signal: string) => void ended(member, status, signal).catch(failed))
+    return member
+  }
+
+  async function ended(member: Member, status: number, signal: string | null): Promise<void> {
+    member.over = true
+    member.line.cut()
+    member.serving.reject(
+      new OpError('EIO', `A worker ended (${signal ?? status}) before it listened: see the log`),
+    )
+    tellCounts()
+    const killed = signal !== null || status !== 0
+    if (killed || !member.retiring)
+      log.error('worker ended', new Error(`Worker ${member.number} ended: ${signal ?? `status ${status}`}`))
+    if (killed || !member.retiring) await parts!.settle()
+    members.delete(member.number)
+    member.settled.resolve()
+    if (!member.retiring && !stopping.signal.aborted) await replace(member)
+  }
+
+  /** Of one that nobody told to end. */
+  async function replace({ since }: Member): Promise<void> {
+    failures = clock.elapsed() - since < GOOD_START_MS ? failures + 1 : 0
+    const wait = failures === 0 ? 0 : Math.min(MOST_WAIT_MS, LEAST_WAIT_MS * 2 ** failures)
+    await clock.sleep(wait, stopping.signal).catch(() => {})
+    if (!stopping.signal.aborted) spawn()
+  }
+
+  /** `replaced`: another one takes the newcomers. */
+  async function retire(member: Member, ms: number, replaced = false): Promise<void> {
+    member.retiring = true
+    member.line.ask('drain', { ms, replaced } satisfies Drain).catch(failed)
+    const patience = new AbortController()
+    const late = clock.sleep(ms + PATIENCE_MS, patience.signal).then(
+      () => member.process.process.kill('SIGKILL'),
+      () => {},
+    )
+    await member.settled.promise
+    patience.abort()
+    await late
+  }
+
+  async function restartAll(): Promise<void> {
+    for (const old of living()) {
+      if (stopping.signal.aborted) return
+      await spawn().serving.promise
+      log.info('worker restarts', { worker: old.number })
+      await retire(old, settings().drain, true)
+    }
+  }
+
+  return {
+    siblings,
+    live: {
+      end: (account: string) => ask('end account', account).then(() => {}),
+      changed: (account: Account) => ask('account changed', account).then(() => {}),
+    },
+    async start(given) {
+      parts = given
+      if (listen.port === 0) listen = { ...listen, port: await freePort(listen.host) }
+      cluster.setupPrimary({ serialization: 'json' })
+      const first = Array.from({ length: count }, spawn)
+      try {
+        await Promise.all(first.map(({ serving }) => serving.promise))
+      } catch (error) {
+        stopping.abort()
+        await Promise.all([...members.values()].map((member) => retire(member, 0)))
+        throw error
+      }
+      return listen
+    },
+    places: async () => (await ask('look', undefined)) as readonly Place[],
+    end: async (connection) => (await ask('end connection', connection)).includes(true),
+    restart() {
+      if (restarting)
+        throw new OpError('EBUSY', 'The processes are being started anew already: wait a moment')
+      restarting = true
+      restartAll()
+        .catch(failed)
+        .finally(() => {
+          restarting = false
+        })
+    },
+    async drain(ms) {
+      stopping.abort()
+      await Promise.all([...members.values()].map((member) => retire(member, ms)))
+    },
+  }
+}
+
+/** All must know the same: a port that was free a moment ago. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host)
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
