@@ -1,17 +1,19 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { AdminEvent, Audit, Facts } from '../base/audit.ts'
+import type { AdminEvent, Audit } from '../base/audit.ts'
 import type { Clock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { Lanes } from '../base/lane.ts'
 import type { Limits, Quotas, Usage } from '../quota/ledger.ts'
 import type { Account, LiveSessions, Role } from './account.ts'
-import { fingerprintOf, parseKeyLine } from './keys.ts'
+import { difference, factsOf } from './facts.ts'
+import { type KeyInfo, keyCalled, keyInfo, parseKeyLine, sameKey } from './keys.ts'
 import type { Passwords } from './password.ts'
-import { checkChanges, hasHome, newAccount } from './rules.ts'
+import { checkChanges, checkPassword, hasHome, newAccount } from './rules.ts'
 import type { Enrolment, SecondSteps } from './second-step.ts'
 import { whyNot } from './standing.ts'
 import type { AccountStore } from './store.ts'
+
+// Over 300 lines: one function for each thing an admin can do, and all share what an actor is asked and how it is told.
 
 /** Who does it: an admin who is logged in, or whoever may use the server's own console. */
 export interface Actor {
@@ -39,12 +41,6 @@ export interface NewUser extends Changes {
   readonly quota?: Partial<Limits>
 }
 
-export interface KeyInfo {
-  readonly type: string
-  readonly fingerprint: string
-  readonly comment: string
-}
-
 /** Homes of accounts on the disk. */
 export interface Homes {
   make(name: string): Promise<void>
@@ -65,11 +61,6 @@ export interface ActionParts {
   readonly defaultQuota?: () => number | null
 }
 
-/** Shortest password that a person may set. */
-const LEAST_PASSWORD = 8
-const MOST_PASSWORD = 1024
-/** Of a first start, as far as they are long enough: changed to the same they would only look changed. */
-const KNOWN_PASSWORDS: ReadonlySet<string> = new Set(['password'])
 const MOST_KEYS = 100
 
 /** What an admin may do, one function each: right checked, done, live sessions told, audited. Menu, exec and console call these and nothing else. */
@@ -356,51 +347,4 @@ export function actionsOver({
       record(actor, event)
     },
   }
-}
-
-/** ENOENT, and EINVAL when `which` is more than one of the account's keys. */
-function keyCalled({ name, keys }: Account, which: string): string {
-  const found = keys.filter((key) => keyInfo(key).fingerprint === which || keyInfo(key).comment === which)
-  if (found.length === 0)
-    throw new OpError('ENOENT', `"${name}" has no key "${escapeText(which)}": see key list ${name}`)
-  if (found.length > 1)
-    throw new OpError('EINVAL', `"${escapeText(which)}" is more than one key: name its fingerprint`)
-  return found[0]!
-}
-
-/** EINVAL with what is wrong. */
-export function checkPassword(password: string): string {
-  if (password.length < LEAST_PASSWORD)
-    throw new OpError('EINVAL', `That password is too short: use ${LEAST_PASSWORD} characters or more`)
-  if (KNOWN_PASSWORDS.has(password))
-    throw new OpError('EINVAL', 'That password is one that everybody knows: use another one')
-  if (password.length > MOST_PASSWORD)
-    throw new OpError('EINVAL', `That password is too long: use ${MOST_PASSWORD} characters or fewer`)
-  return password
-}
-
-export function keyInfo(line: string): KeyInfo {
-  const { key, comment } = parseKeyLine(line)
-  return { type: key.type, fingerprint: fingerprintOf(key), comment }
-}
-
-/** A record without its secrets. */
-function factsOf({ password, keys, version, changedBy, ...rest }: Account): Facts {
-  return {
-    ...rest,
-    password: password !== undefined,
-    keys: keys.map((line) => keyInfo(line).fingerprint),
-  }
-}
-
-/** What changed, as it was and as it is. */
-function difference(before: Account, after: Account): { readonly before: Facts; readonly after: Facts } {
-  const [was, is] = [factsOf(before), factsOf(after)]
-  const names = Object.keys(is).filter((name) => !isDeepStrictEqual(was[name], is[name]))
-  const pick = (facts: Facts): Facts => Object.fromEntries(names.map((name) => [name, facts[name]]))
-  return { before: pick(was), after: pick(is) }
-}
-
-function sameKey(one: string, other: string): boolean {
-  return one.split(' ')[1] === other.split(' ')[1]
 }

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { OpError } from '../base/error.ts'
-import type { PublicKey } from './account.ts'
+import { escapeText } from '../base/escape.ts'
+import type { Account, PublicKey } from './account.ts'
 
 const TYPES = new Set([
   'ssh-ed25519',
@@ -51,6 +52,33 @@ export function parseKeyLine(line: string): {
 /** As OpenSSH prints it: SHA256:base64 without padding. */
 export function fingerprintOf(key: PublicKey): string {
   return `SHA256:${createHash('sha256').update(key.blob).digest('base64').replace(/=+$/, '')}`
+}
+
+export interface KeyInfo {
+  readonly type: string
+  readonly fingerprint: string
+  readonly comment: string
+}
+
+/** A line that is stored; whether it would still be taken is not asked. */
+export function keyInfo(line: string): KeyInfo {
+  const [type = '', text = '', ...comment] = line.split(' ')
+  const fingerprint = fingerprintOf({ type, blob: Buffer.from(text, 'base64') })
+  return { type, fingerprint, comment: comment.join(' ') }
+}
+
+/** ENOENT, and EINVAL when `which` is more than one of the account's keys. */
+export function keyCalled({ name, keys }: Pick<Account, 'name' | 'keys'>, which: string): string {
+  const found = keys.filter((key) => keyInfo(key).fingerprint === which || keyInfo(key).comment === which)
+  if (found.length === 0)
+    throw new OpError('ENOENT', `"${name}" has no key "${escapeText(which)}": see key list ${name}`)
+  if (found.length > 1)
+    throw new OpError('EINVAL', `"${escapeText(which)}" is more than one key: name its fingerprint`)
+  return found[0]!
+}
+
+export function sameKey(one: string, other: string): boolean {
+  return one.split(' ')[1] === other.split(' ')[1]
 }
 
 /** Whether one of the lines is this key. */

@@ -76,6 +76,23 @@ export function checkChanges({
   }
 }
 
+/** Shortest password that a person may set. */
+const LEAST_PASSWORD = 8
+const MOST_PASSWORD = 1024
+/** Of a first start, as far as they are long enough: changed to the same they would only look changed. */
+const KNOWN_PASSWORDS: ReadonlySet<string> = new Set(['password'])
+
+/** EINVAL with what is wrong. */
+export function checkPassword(password: string): string {
+  if (password.length < LEAST_PASSWORD)
+    throw new OpError('EINVAL', `That password is too short: use ${LEAST_PASSWORD} characters or more`)
+  if (KNOWN_PASSWORDS.has(password))
+    throw new OpError('EINVAL', 'That password is one that everybody knows: use another one')
+  if (password.length > MOST_PASSWORD)
+    throw new OpError('EINVAL', `That password is too long: use ${MOST_PASSWORD} characters or fewer`)
+  return password
+}
+
 /** A new account with nothing but its name and role: everything allowed, no limit, no way in yet. */
 export function newAccount(name: string, role: Role): Account {
   return {

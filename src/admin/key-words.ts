@@ -1,4 +1,4 @@
-import { keyInfo } from '../accounts/actions.ts'
+import { keyInfo, parseKeyLine } from '../accounts/keys.ts'
 import { OpError } from '../base/error.ts'
 import { showKey } from './show.ts'
 import { answer, exactly, listOf, type Word } from './word.ts'
@@ -18,7 +18,7 @@ export const KEY_WORDS: Readonly<Record<string, Word>> = {
       if (lines.length === 0)
         throw new OpError('EINVAL', 'There is no key in the input: give the line of a ".pub" file')
       // All of them are looked at before the first is added.
-      for (const line of lines) keyInfo(line)
+      for (const line of lines) parseKeyLine(line)
       const keys = []
       for (const line of lines) keys.push(await parts.actions.addKey(actor, name!, line))
       answer(

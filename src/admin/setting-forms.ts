@@ -1,5 +1,6 @@
 import type { Account } from '../accounts/account.ts'
-import { type Changes, keyInfo } from '../accounts/actions.ts'
+import type { Changes } from '../accounts/actions.ts'
+import { keyInfo, parseKeyLine } from '../accounts/keys.ts'
 import { checkChanges, showRights } from '../accounts/rules.ts'
 import { escapeText } from '../base/escape.ts'
 import { parseBytes, showBytes } from '../base/units.ts'
@@ -150,7 +151,7 @@ export async function keys(desktop: Desktop): Promise<string | undefined> {
   }
   const line = await screen.ask('Paste the line of the ".pub" file', {
     check: sentence((text) => {
-      if (text.trim() !== '') keyInfo(text)
+      if (text.trim() !== '') parseKeyLine(text)
     }),
   })
   if (line === undefined || line.trim() === '') return undefined

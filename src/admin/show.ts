@@ -1,5 +1,5 @@
 import type { Account } from '../accounts/account.ts'
-import { keyInfo } from '../accounts/actions.ts'
+import { keyInfo } from '../accounts/keys.ts'
 import { hasHome, showRights } from '../accounts/rules.ts'
 import { escapeText } from '../base/escape.ts'
 import { showBytes } from '../base/units.ts'

@@ -1,5 +1,4 @@
-import { checkPassword } from '../accounts/actions.ts'
-import { checkName, PRESETS } from '../accounts/rules.ts'
+import { checkName, checkPassword, PRESETS } from '../accounts/rules.ts'
 import { parseBytes, showBytes } from '../base/units.ts'
 import { pick } from './accounts-list.ts'
 import { limitOf } from './changes.ts'

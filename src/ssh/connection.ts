@@ -177,7 +177,6 @@ export function serveConnection(
       pty?.resize(info)
       ok?.()
     })
-    session.on('env', (_ok, no) => no?.())
     session.on('signal', (ok, _no, info) => {
       ok?.()
       signalled?.(String(info.name).replace(/^SIG/, ''))

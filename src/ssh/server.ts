@@ -167,7 +167,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     const socket = fast?.buffer.take(accepted) ?? accepted
     const address = socket.remoteAddress ?? ''
     const why = parts.banned?.(address)
-    if (why !== undefined || draining.signal.aborted) return void socket.destroy()
+    if (why !== undefined) return void socket.destroy()
     log.debug('connection opened', { address, port: socket.remotePort })
     socket.on('error', () => {})
     waiting.enter(socket, parts.neighbourhood?.(address) ?? address)

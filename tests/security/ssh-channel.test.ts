@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { type RawClient, rawClient } from '../support/raw-client.ts'
+import { type RawClient, rawClient, sshString } from '../support/raw-client.ts'
 import { startPorch } from '../support/start-porch.ts'
 
 const OPENED = ['CHANNEL_OPEN_CONFIRMATION', 'CHANNEL_OPEN_FAILURE'] as const
@@ -70,6 +70,21 @@ test('channel: ends a connection that sends beyond its window', { timeout: 20_00
   for (let i = 0; i < 400; i += 1) client.protocol.channelData(0, Buffer.alloc(32_000))
 
   assert.equal((await heard).name, 'closed')
+})
+
+// ada has an account for files, and wants to go on from here to machines that only the server can reach.
+test('channel: nothing is forwarded, in either direction', async () => {
+  await using porch = await startPorch(silent)
+  using client = await rawClient(porch.port)
+  const place = [sshString('127.0.0.1'), Buffer.from([0, 0, 0, 80])]
+
+  const opened = client.next(...OPENED)
+  const from = Buffer.from('00000000' + '00100000' + '00008000', 'hex')
+  client.send(Buffer.concat([Buffer.from([90]), sshString('direct-tcpip'), from, ...place, ...place]))
+  const listening = client.next('REQUEST_SUCCESS', 'REQUEST_FAILURE')
+  client.send(Buffer.concat([Buffer.from([80]), sshString('tcpip-forward'), Buffer.from([1]), ...place]))
+
+  assert.deepEqual([(await opened).name, (await listening).name], ['CHANNEL_OPEN_FAILURE', 'REQUEST_FAILURE'])
 })
 
 // Nobody attacks: a client asks one small thing after another, and each answer would wait 40 ms for the last one's

@@ -6,10 +6,13 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
 import type { SessionHandler } from '../../src/ssh/session.ts'
+import { rawClient } from '../support/raw-client.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
 
 /** Longer than any test: what ends before it was not ended by it. */
 const LONG = 600_000
+
+const MORE_THAN_SOCKETS_HOLD = 64 * 1024 * 1024
 
 async function login(port: number): Promise<ssh2.Client & { readonly over: Promise<unknown> }> {
   const client = new ssh2.Client()
@@ -74,4 +77,23 @@ test('drain: who does not finish in its time is ended', async () => {
 
   await busy.over
   assert.deepEqual(ended, [true])
+})
+
+// Mallory has asked for more than the kernel holds and reads nothing: what is queued for her will never be sent.
+test('drain: who does not read is let go unheard', async () => {
+  const handler: SessionHandler = async ({ channel, signal }) => {
+    await Promise.race([channel.write(Buffer.alloc(MORE_THAN_SOCKETS_HOLD)), once(signal, 'abort')])
+    return 0
+  }
+  await using porch = await startPorch(handler)
+  using mallory = await rawClient(porch.port)
+  const opened = mallory.next('CHANNEL_OPEN_CONFIRMATION')
+  mallory.protocol.session(0, 0x7fffffff, 32_768)
+  await opened
+  const started = mallory.next('CHANNEL_SUCCESS')
+  mallory.protocol.exec(0, 'flood', true)
+  await started
+  mallory.deaf()
+
+  await porch.drain(50)
 })

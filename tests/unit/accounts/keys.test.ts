@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseKeyLine } from '../../../src/accounts/keys.ts'
+import { keyCalled, keyInfo, parseKeyLine } from '../../../src/accounts/keys.ts'
 import { sshString } from '../../support/raw-client.ts'
 
 const ED25519 = sshString('ssh-ed25519')
@@ -51,4 +51,13 @@ for (const [what, blob] of [
 test('key lines: an RSA key under 2,048 bits is refused, however it is padded', () => {
   for (const bytes of ['', modulus(1024), Buffer.concat([Buffer.alloc(200), modulus(1024)])])
     assert.throws(() => taken(rsa(THREE, bytes)), { code: 'EINVAL', message: /too short/ })
+})
+
+// A line that was taken when less was asked of it must not make its account a riddle that nobody can change.
+test('key lines: one that is stored is shown and found, though it would not be taken any more', () => {
+  const line = `ssh-ed25519 ${ED25519.toString('base64')} old key`
+
+  assert.throws(() => parseKeyLine(line), { code: 'EINVAL' })
+  assert.deepEqual(keyInfo(line).comment, 'old key')
+  assert.equal(keyCalled({ name: 'ada', keys: [line] }, 'old key'), line)
 })
