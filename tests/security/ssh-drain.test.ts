@@ -51,6 +51,8 @@ test('drain: who works finishes and is then let go; who idles goes at once, and 
   const busy = await login(porch.port)
   const channel = await exec(busy)
   const status = once(channel.resume(), 'exit')
+  // Nobody reads it, and it must not hold the channel back.
+  channel.write('to whom it may concern')
 
   const drained = porch.drain(LONG)
   await idle.over

@@ -378,3 +378,16 @@ test('limit: who says what is no SSH is sent away and told of; who says nothing 
 
   assert.deepEqual(offences, ['127.0.0.1', '127.0.0.1', '127.0.0.1'])
 })
+
+// Mallory is through the key exchange, and then sends what is no request.
+test('limit: who breaks the protocol before login is sent away and told of', LATE, async () => {
+  const offences: string[] = []
+  await using porch = await startPorch(silent, { rubbish: (address) => void offences.push(address) })
+  using mallory = await rawClient(porch.port, false)
+
+  const heard = mallory.next('USERAUTH_FAILURE')
+  mallory.send(Buffer.from([50, 0, 0, 0, 200, 1]))
+
+  assert.equal((await heard).name, 'closed')
+  assert.deepEqual(offences, ['127.0.0.1'])
+})
