@@ -83,11 +83,15 @@ export function permitted(
       // Whatever comes into being meanwhile is somebody else's.
       const exclusive = found === undefined && flags.create === true
       return then(vfs.open(path, exclusive ? { ...flags, exclusive } : flags, attrs), (file) =>
-        then(file.stat(), (made) => {
-          const added = inTheMaking(file, made)
-          return may.read ? added : unreadable(added, path, may)
-        }),
+        making(file, path, may),
       )
+    })
+  }
+
+  function making(file: FileHandle, path: VirtualPath, may: Rights): Awaitable<FileHandle> {
+    return then(file.stat(), (made) => {
+      const added = inTheMaking(file, made)
+      return may.read ? added : unreadable(added, path, may)
     })
   }
 
@@ -153,7 +157,7 @@ export function permitted(
     if (changes(may)) return may.read ? go() : then(go(), (file) => unreadable(file, path, may))
     return then(look(path), (found) => {
       if (!may.write || found === undefined || !fresh.has(found)) throw refusal('change', path, may)
-      return then(go(), (file) => then(file.stat(), (made) => unreadable(inTheMaking(file, made), path, may)))
+      return then(go(), (file) => making(file, path, may))
     })
   }
 

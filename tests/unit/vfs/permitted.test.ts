@@ -15,8 +15,12 @@ const NEW: OpenFlags = { write: true, create: true, truncate: true }
 const MINUTE = 60_000
 
 /** A tree with one old file, and who looks at it with rights that can be changed. */
-async function tree(preset: string | Rights) {
-  const below = memoryFileSystem()
+async function tree(
+  preset: string | Rights,
+  also: (memory: VirtualFileSystem) => Partial<VirtualFileSystem> = () => ({}),
+) {
+  const memory = memoryFileSystem()
+  const below: VirtualFileSystem = { ...memory, ...also(memory) }
   await put(below, '/old.txt', 'old')
   await below.mkdir(p('/folder'))
   await below.symlink('/old.txt', p('/link'))
@@ -91,15 +95,16 @@ for (const [preset, allowed] of Object.entries(ALLOWED)) {
   })
 }
 
+const none: Rights = {
+  read: false,
+  write: false,
+  overwrite: false,
+  delete: false,
+  list: false,
+  mkdir: false,
+}
+
 test('permitted: each right alone allows its own acts', async () => {
-  const none: Rights = {
-    read: false,
-    write: false,
-    overwrite: false,
-    delete: false,
-    list: false,
-    mkdir: false,
-  }
   const acts = { read: 'read', write: 'write', delete: 'delete', list: 'list', mkdir: 'mkdir' } as const
   for (const [right, act] of Object.entries(acts)) {
     const { vfs } = await tree({ ...none, [right]: true })
@@ -212,4 +217,149 @@ test('permitted: what a drop-box is making it goes on with in another process, a
   await other.stat(p('/open'))
   time.now = 41 * MINUTE
   await refuses(() => other.stat(p('/open')))
+})
+
+test('permitted: who may write and not read reads nothing by a file that is open for both', async () => {
+  const { vfs } = await tree({ ...none, write: true, overwrite: true })
+  const file = await vfs.open(p('/old.txt'), { read: true, write: true })
+  await file.write([Buffer.from('new')], 0)
+
+  await refuses(() => text(file))
+})
+
+test('permitted: a file that is open to be hashed cannot be changed by its handle', async () => {
+  const { vfs, below } = await tree('drop-box')
+  await put(vfs, '/a', 'mine')
+  const file = await vfs.open(p('/a'), { read: true, hash: true })
+
+  await refuses(() => file.setstat({ mode: 0o777 }))
+  await refuses(() => file.truncate(0))
+  assert.equal(await content(below, '/a'), 'mine')
+})
+
+test('permitted: what comes into being while a drop-box adds a file is not replaced', async () => {
+  const { vfs, below } = await tree('drop-box', (memory) => ({
+    async stat(path, options) {
+      try {
+        return await memory.stat(path, options)
+      } finally {
+        if (path === p('/late')) await put(memory, '/late', 'of another')
+      }
+    },
+  }))
+
+  await refuses(() => put(vfs, '/late', 'mine'), 'EEXIST')
+  assert.equal(await content(below, '/late'), 'of another')
+})
+
+test('permitted: times of folders are set by who may make some, or change what is there', async () => {
+  const date = (vfs: VirtualFileSystem, path: string) => vfs.setstat(p(path), { mtime: 1 })
+  for (const rights of [
+    { ...none, mkdir: true },
+    { ...none, write: true, overwrite: true },
+  ]) {
+    const { vfs } = await tree(rights)
+    await date(vfs, '/folder')
+  }
+  for (const rights of [
+    { ...none, write: true },
+    { ...none, overwrite: true },
+    { ...none, read: true, list: true, delete: true },
+  ]) {
+    const { vfs } = await tree(rights)
+    await refuses(() => date(vfs, '/folder'))
+  }
+  const { vfs } = await tree({ ...none, mkdir: true, write: true })
+  await refuses(() => date(vfs, '/old.txt'))
+})
+
+test('permitted: who may delete and not write renames nothing', async () => {
+  const { vfs, below } = await tree({ ...PRESETS.full!, write: false })
+
+  await refuses(() => vfs.rename(p('/old.txt'), p('/moved'), { replace: true }))
+  assert.equal(await content(below, '/old.txt'), 'old')
+})
+
+const withResume = (memory: VirtualFileSystem): Partial<VirtualFileSystem> => ({
+  resume: (path) => memory.open(path, { read: true, write: true }),
+})
+
+test('permitted: who may change files goes on with any, and reads it when it may read', async () => {
+  const { vfs } = await tree('full', withResume)
+  const blind = await tree({ ...none, write: true, overwrite: true }, withResume)
+
+  assert.equal(await text(await vfs.resume!(p('/old.txt'), 3)), 'old')
+  const file = await blind.vfs.resume!(p('/old.txt'), 3)
+  await file.write([Buffer.from('er')], 3)
+  await refuses(() => text(file))
+})
+
+test('permitted: a drop-box goes on with its own files only, and reads none of them', async () => {
+  const { vfs, time, may } = await tree('drop-box', withResume)
+  await put(vfs, '/a', 'mine')
+
+  await refuses(() => vfs.resume!(p('/old.txt'), 3))
+  await refuses(() => vfs.resume!(p('/nothing'), 0))
+  const file = await vfs.resume!(p('/a'), 4)
+  await file.write([Buffer.from('more')], 4)
+  await refuses(() => text(file))
+  time.now = 30 * MINUTE
+  assert.equal((await vfs.stat(p('/a'))).size, 8)
+  may.rights = { ...none, read: true }
+  await refuses(() => vfs.resume!(p('/a'), 8))
+  await file.close()
+})
+
+test('permitted: who may add and read goes on with its own files and reads them meanwhile', async () => {
+  const { vfs } = await tree({ ...none, read: true, write: true }, withResume)
+  await put(vfs, '/a', 'mine')
+
+  assert.equal(await text(await vfs.resume!(p('/a'), 4)), 'mine')
+})
+
+test('permitted: where a link leads is told only to who sees what is there', async () => {
+  for (const [preset, path] of [
+    ['full', '/old.txt'],
+    ['read-only', '/old.txt'],
+    ['drop-box', '/link'],
+  ] as const) {
+    const { vfs } = await tree(preset)
+    assert.equal(await vfs.realpath(p('/link')), p(path), preset)
+  }
+})
+
+test('permitted: what was replaced is restored by who may replace', async () => {
+  for (const [preset, allowed] of [
+    ['full', true],
+    ['read-only', false],
+    ['drop-box', false],
+  ] as const) {
+    const restored: string[] = []
+    const { vfs } = await tree(preset, () => ({ restore: async (path) => void restored.push(path) }))
+    if (allowed) await vfs.restore!(p('/old.txt'))
+    else await refuses(() => vfs.restore!(p('/old.txt')))
+
+    assert.deepEqual(restored, allowed ? [p('/old.txt')] : [], preset)
+  }
+})
+
+test('permitted: what a living process has open stays in the making, however long and whatever else is closed', async () => {
+  const { vfs, time, store, elsewhere } = await tree('drop-box')
+  const living = elsewhere('there')
+  await living.open(p('/long'), NEW)
+  await put(vfs, '/a', 'mine')
+  settleFresh(store, (process) => process === 'there', { now: () => time.now })
+  time.now = 60 * MINUTE
+  await put(vfs, '/b', 'mine')
+
+  await vfs.stat(p('/long'))
+  await vfs.open(p('/long'), { write: true })
+})
+
+test('permitted: of an account that is gone the next one of its name has nothing in the making', async () => {
+  const { vfs, store, elsewhere } = await tree('drop-box')
+  await put(vfs, '/a', 'mine')
+  store.forget('ada')
+
+  await refuses(() => elsewhere('there').stat(p('/a')))
 })
