@@ -20,6 +20,8 @@ export function operatorLine(level: string, event: string, fields: Fields): stri
       return `interrupted${who} ${fields.path} at ${showBytes(Number(fields.written ?? 0))}`
     case 'quota refused':
       return `quota refused${who} ${fields.path ?? ''}`
+    case 'disk full':
+      return `disk full${who} ${fields.path ?? ''}`
     case 'settings read': {
       const said = [
         fields.changed ? `${fields.changed} changed` : '',

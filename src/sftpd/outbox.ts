@@ -1,4 +1,4 @@
-import { isOpError } from '../base/error.ts'
+import { isOpError, type OpError } from '../base/error.ts'
 import { escapeText, shown, textBytes } from '../base/escape.ts'
 import type { Log } from '../base/log.ts'
 import type { PacketPort } from '../ssh/session.ts'
@@ -41,19 +41,22 @@ export class Outbox {
     const path = about.path ?? (isOpError(error) ? error.path : undefined)
     const fields = { request: about.request, path: path === undefined ? undefined : shown(path) }
     if (!isOpError(error)) this.#log.error('request failed', error, fields)
-    else if (error.code === 'EDQUOT' || error.code === 'ENOSPC') this.#full(error.message, path ?? '', fields)
+    else if (error.code === 'EDQUOT' || error.code === 'ENOSPC') this.#full(error, path ?? '', fields)
     else
       this.#log.debug('request refused', { ...fields, code: error.code, message: escapeText(error.message) })
   }
 
   #full(
-    message: string,
+    { code, message }: OpError,
     path: string,
     fields: { readonly request: string; readonly path: string | undefined },
   ): void {
     if (this.#told.has(path) || this.#told.size >= MOST_TOLD) return
     this.#told.add(path)
-    this.#log.info('quota refused', { ...fields, message: escapeText(message) })
+    this.#log.info(code === 'EDQUOT' ? 'quota refused' : 'disk full', {
+      ...fields,
+      message: escapeText(message),
+    })
     this.port.writeError(Buffer.from(`${textBytes(message)}\r\n`, 'latin1'))
   }
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
+import { type Log, silentLog } from '../../../src/base/log.ts'
 import { Status } from '../../../src/wire/constants.ts'
-import { encodeRequest } from '../../../src/wire/requests.ts'
+import { encodeRequest, type Request } from '../../../src/wire/requests.ts'
 import { lateVfs } from '../../support/late-vfs.ts'
 import { openFile, startSftp, startSftpOver, writeOf } from '../../support/running-sftp.ts'
 import { TinyVfs } from '../../support/tiny-vfs.ts'
@@ -109,6 +111,25 @@ test('write: a full quota is told in the status, and once a file on stderr', asy
   const sentence = 'Quota used up, no room for "/a.\\u{1b}[2J"'
   assert.equal(refused?.type === 'status' && refused.message, sentence)
   assert.equal(running.channel.errors, `${sentence}\r\n`)
+})
+
+test('a full disk is told in the status, and once a file on stderr, and logged as what it is', async () => {
+  const logged: string[] = []
+  const log: Log = { ...silentLog, info: (event) => void logged.push(event) }
+  const running = await startSftp({ log })
+  running.vfs.mkdir = (path) => {
+    throw new OpError('ENOSPC', `The server's disk is full: "${path}"`, { path })
+  }
+  const mkdir = (id: number, path: string): Request => ({ type: 'mkdir', id, path, attrs: {} })
+
+  const [refused] = await running.answers(mkdir(1, '/a'), mkdir(2, '/a'), mkdir(3, '/b'))
+
+  assert.equal(refused?.type === 'status' && refused.message, `The server's disk is full: "/a"`)
+  assert.equal(
+    running.channel.errors,
+    `The server's disk is full: "/a"\r\nThe server's disk is full: "/b"\r\n`,
+  )
+  assert.deepEqual(logged, ['disk full', 'disk full'])
 })
 
 test('read: what goes on where the last ended is one call, into the packets that are sent', async () => {
