@@ -88,6 +88,9 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     if (found === undefined) return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
     if (found.kind !== 'file' || flags.exclusive) return vfs.open(path, flags, attrs)
     if (partials.has(found)) return openPartial(path, found, flags, attrs)
+    // Where the server may write everything (root) the disk would not say it.
+    if ((found.mode & 0o222) === 0)
+      throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
     const stages = found.size > 0 && found.nlink === 1 && parts.overwrite() === 'staged'
     if (flags.truncate) {
       if (stages) return overwrites.open(now(vfs.realpath(path)), found, flags)

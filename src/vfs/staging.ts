@@ -1,6 +1,4 @@
 import { type Awaitable, now, then } from '../base/awaitable.ts'
-import { OpError } from '../base/error.ts'
-import { shown } from '../base/escape.ts'
 import { type Loan, lend, NO_LOAN } from './loan.ts'
 import { type Overwrite, overwrite } from './overwrite.ts'
 import type { StageParts } from './staged.ts'
@@ -103,13 +101,8 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
       if (found === undefined) return act()
       return then(found.kind === 'overwrite' ? found.file.commit() : found.file.decide(), act)
     },
-    open(path, old, flags) {
-      if ((old.mode & 0o222) === 0)
-        throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
-      return then(vfs.open(path, { write: true }), (probe) =>
-        then(probe.close(), () => begin(path, old, flags)),
-      )
-    },
+    open: (path, old, flags) =>
+      then(vfs.open(path, { write: true }), (probe) => then(probe.close(), () => begin(path, old, flags))),
     begin,
     resume({ id, path, size, ...part }) {
       const file = shelf.open(id, path)

@@ -28,13 +28,14 @@ test('overwrite: the mode of the old file is kept', async () => {
   assert.equal((await vfs.stat(p('/a'))).mode & 0o7777, 0o640)
 })
 
-test('overwrite: a file that nobody may write is refused at OPEN', async () => {
+test('overwrite: a file that nobody may write is refused at OPEN, however it is opened', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
   await put(vfs, '/a', 'the old')
   await vfs.setstat(p('/a'), { mode: 0o400 })
 
-  await refuses('EACCES', () => vfs.open(p('/a'), NEW), /^"\/a" is read-only: change its mode first$/)
+  for (const flags of [NEW, UNTRUNCATED, { ...UNTRUNCATED, append: true }])
+    await refuses('EACCES', () => vfs.open(p('/a'), flags), /^"\/a" is read-only: change its mode first$/)
 
   assert.deepEqual(await readdir(ada.staging), [])
   assert.equal(await onDisk(ada, 'a'), 'the old')
