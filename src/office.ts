@@ -68,12 +68,16 @@ export async function openOffice({
   const store = keyvOver(database, 'miniftp')
   const accounts = accountsOver(store, sqlVersions(database), clock)
   const words = passwords()
+  const uploads = sqlUploads(database)
   const ledger = undo.use(
     openBooks({
       ledger: sqlLedger({ database, self: markOf(process.pid), isAlive }),
       siblings,
       clock,
-      measure: (account) => measure(join(folder, 'home', account)),
+      measure: (account) =>
+        measure(join(folder, 'home', account), (id) =>
+          uploads.shelved(account).some((file) => file.id === id),
+        ),
       limitsOf: async (account) => (await accounts.get(account))?.quota,
     }),
   )
@@ -82,7 +86,6 @@ export async function openOffice({
     record: (event) =>
       file.write(`${JSON.stringify({ at: new Date(clock.now()).toISOString(), ...event })}\n`),
   }
-  const uploads = sqlUploads(database)
   const fresh = sqlFresh(database)
   const homes = withUploads(homesIn(folder, clock), folder, [uploads, fresh])
   await seedAccounts({ accounts, passwords: words, ledger, homes }, demo, adminPassword)

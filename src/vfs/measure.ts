@@ -1,8 +1,8 @@
 import fs from 'node:fs'
-import { lstat, opendir } from 'node:fs/promises'
+import { lstat, opendir, unlink } from 'node:fs/promises'
 import { errnoOf, failure } from './errno.ts'
 import { ENTER, realPath } from './jail.ts'
-import { isReserved } from './reserved.ts'
+import { idOfReserved, isReserved } from './reserved.ts'
 
 /** To list a folder and to look at what is in it. */
 const MAY_LOOK = 0o500
@@ -31,8 +31,14 @@ interface Level {
  *
  * Like the jail it goes from folder to open folder, following no link. One is open at a time and '..' is the way
  * back, for a tree can be deeper than a path is long and than descriptors reach (renames make such).
+ *
+ * A file beside its target that nothing is written down about (`isKnown` is asked by its id) is removed on the way:
+ * the database is older than it is.
  */
-export async function measure(folder: string): Promise<Measure> {
+export async function measure(
+  folder: string,
+  isKnown: (id: string) => boolean = () => true,
+): Promise<Measure> {
   const seen = new Set<string>()
   const levels: Level[] = []
   let bytes = 0
@@ -54,10 +60,14 @@ export async function measure(folder: string): Promise<Measure> {
       bufferSize: 256,
       encoding: 'latin1' as BufferEncoding,
     })) {
-      // Reserved, not used: parts and kept files beside their targets.
-      if (isReserved(name)) continue
       const found = await lstat(realPath(at!, name)).catch(passOverGone)
       if (found === undefined) continue
+      if (isReserved(name)) {
+        // Reserved, not used: parts and kept files beside their targets.
+        if (found.isFile() && !isKnown(idOfReserved(name)))
+          await unlink(realPath(at!, name)).catch(passOverGone)
+        continue
+      }
       files += 1
       if (found.isDirectory()) left.push(name)
       else if (found.isFile()) {

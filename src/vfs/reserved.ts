@@ -9,6 +9,11 @@ export function reservedName(id: string): string {
   return `${PREFIX}${id}`
 }
 
+/** The id of the file that bears a reserved name. */
+export function idOfReserved(name: string): string {
+  return name.slice(PREFIX.length)
+}
+
 /** No request can list, name or make such a name. */
 export function isReserved(name: string): boolean {
   return name.startsWith(PREFIX)

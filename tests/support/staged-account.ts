@@ -60,13 +60,14 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
   const home = join(folder, 'home', 'ada')
   await mkdir(home, { recursive: true })
   const database = shared?.database ?? openDatabase(':memory:')
+  const uploads = sqlUploads(database)
   const books = openBooks({
     ledger: sqlLedger({
       database,
       self: { pid: processes, start: name, boot: '' },
       isAlive: ({ start }) => lives(start),
     }),
-    measure: () => measure(home),
+    measure: () => measure(home, (id) => uploads.shelved('ada').some((file) => file.id === id)),
     limitsOf: async () => ({ bytes, files }),
     siblings,
     clock,
@@ -76,7 +77,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     openBook: books.open,
     ...(options.paces === undefined ? {} : { paces: options.paces }),
     clock,
-    uploads: sqlUploads(database),
+    uploads,
     process: name,
     lives,
     siblings,

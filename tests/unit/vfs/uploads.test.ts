@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import { measure } from '../../../src/vfs/measure.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
@@ -697,6 +698,39 @@ test('after a kill: what was closed is whole', async () => {
     ['kept'],
   )
   await balanced(ada)
+})
+
+test('another device: what lies beside its target and is written down nowhere is swept when the home is counted', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using killed = await stagedAccount({ homes })
+    const before = await killed.session()
+    await put(before, '/a', 'the old')
+    await put(before, '/a', 'the new one')
+    for (const path of ['/a', '/b']) {
+      await put(before, path, 'whole')
+      await interrupted(before, path, 'another')
+    }
+    const store = sqlUploads(killed.database)
+    for (const { id, path } of store.shelved('ada')) if (path === '/b') store.removeShelved('ada', id)
+
+    await using ada = await stagedAccount({ after: killed })
+
+    const vfs = await ada.session()
+    assert.deepEqual(
+      vfs
+        .shelved()
+        .map(({ kind, path }) => `${kind} ${path}`)
+        .sort(),
+      ['kept /a', 'part /a'],
+    )
+    assert.equal((await readdir(ada.home)).length, 4)
+    assert.deepEqual(await measure(ada.home), { bytes: 10, files: 2 })
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
 })
 
 test('reserved names: no request can list, name or make one', async () => {
