@@ -344,3 +344,67 @@ test('books: a process that gave back leases without slack for a while, so that 
 
   assert.ok(!b.book.has(1))
 })
+
+test('books: a lower limit holds at the next byte of the process that set it', async () => {
+  await using ada = await serve({ bytes: 100 * MIB, files: null })
+  const { book, books } = await ada.start()
+  await take(book, 10)
+  assert.ok(book.has(MIB))
+
+  await books.setLimits('ada', { bytes: 25, files: null })
+
+  await assert.rejects(take(book, 16), refused)
+  await take(book, 15)
+})
+
+test('books: what goes below nothing while the home is counted is in that count', async () => {
+  let counts = 0
+  let counting: Promise<Found> = Promise.resolve({ bytes: 0, files: 0 })
+  await using ada = await serve({ bytes: null, files: null }, () => {
+    counts += 1
+    return counting
+  })
+  const { book } = await ada.start()
+  const before = counts
+  const found = Promise.withResolvers<Found>()
+  counting = found.promise
+  book.give(10)
+  while (counts === before) await new Promise<void>((resolve) => setImmediate(resolve))
+
+  book.give(10)
+  found.resolve({ bytes: 0, files: 0 })
+
+  await book.ensure(1)
+  assert.equal(counts, before + 1)
+})
+
+test('books: a count in which another process did not hold still is not believed', async () => {
+  await using world = await sqlWorld()
+  const relatives = family()
+  const relative = relatives.join()
+  const moved = Promise.withResolvers<void>()
+  relative.siblings.answer('quota hold still', (asked) => {
+    const { again, ms } = asked as { again: boolean; ms: number }
+    if (!again || ms === 0) return true
+    moved.resolve()
+    return false
+  })
+  let counts = 0
+  const books = openBooks({
+    ledger: (await world.start()).ledger,
+    async measure() {
+      if (++counts > 1) return { bytes: 20, files: 1 }
+      await moved.promise
+      // Its answer comes by JSON and a turn of the loop.
+      for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+      return { bytes: 10, files: 1 }
+    },
+    limitsOf: async () => ({ bytes: 100, files: null }),
+    siblings: relatives.join().siblings,
+    clock: systemClock,
+  })
+
+  const { used } = await books.usage('ada')
+
+  assert.deepEqual({ used, counts }, { used: 20, counts: 2 })
+})
