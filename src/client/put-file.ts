@@ -111,10 +111,21 @@ async function send(
     moving.catch(() => {})
     if (!atOnce) await moving
     const after = await file.stat()
-    const hashing = verifies ? line.hashes.ofOpen(vfs.session, remote) : undefined
+    const hashes = verifies && vfs.session.extensions.has('check-file-handle')
+    const hash = (): Promise<string | undefined> => line.hashes.ofOpen(vfs.session, remote)
+    // A server of our kind does what it is asked in order.
+    let hashing = hashes && line.isOurs ? hash() : undefined
     hashing?.catch(() => {})
-    // A CLOSE says that the file is whole; a server that hashes open files, and knows parts, hears it after that.
-    if (!atOnce || line.isOurs || after.size !== size || after.mtime !== before.mtime) {
+    // A CLOSE says that the file is whole: one that knows parts hears it last. Others may do several things at once,
+    // and only a CLOSE is known to wait for the WRITEs before it.
+    if (
+      !atOnce ||
+      line.isOurs ||
+      hashes ||
+      wishes.preserve === true ||
+      after.size !== size ||
+      after.mtime !== before.mtime
+    ) {
       const end = await moving
       if (end < size || after.size !== size || after.mtime !== before.mtime)
         throw new OpError(
@@ -122,6 +133,7 @@ async function send(
           `"${name}" changed while it was sent: say the same again, with -f if its beginning changed`,
         )
     }
+    if (hashes) hashing ??= hash()
     const theirs = await hashing
     const md5 = await ours
     if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs)

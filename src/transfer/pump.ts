@@ -54,7 +54,14 @@ export function pump(
         underWay.shift()
         placed = Math.min(end, first.at + first.count)
       }
-      if (placed > before && failure === undefined) onProgress?.(placed)
+      if (placed > before && failure === undefined) {
+        try {
+          onProgress?.(placed)
+        } catch (thrown) {
+          // Whoever answered this piece has no part in it.
+          failure = { error: thrown }
+        }
+      }
     }
     step()
   }
@@ -64,7 +71,12 @@ export function pump(
     underWay.push(piece)
     asked += piece.length
     open++
-    if (move(piece.at, piece.length, (count, error) => settle(piece, count, error))) return true
+    try {
+      if (move(piece.at, piece.length, (count, error) => settle(piece, count, error))) return true
+    } catch (error) {
+      // It was not begun; whoever called back to say that there is room has no part in it.
+      failure ??= { error }
+    }
     underWay.pop()
     asked -= piece.length
     open--
@@ -77,7 +89,7 @@ export function pump(
     stepping = true
     while (!waits && failure === undefined && asked < end && asked - placed < window) {
       if (signal.aborted) failure = { error: new OpError('ECANCELED', 'Cancelled') }
-      else if (!begin()) {
+      else if (!begin() && failure === undefined) {
         waits = true
         whenRoom(() => {
           waits = false

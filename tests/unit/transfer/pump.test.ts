@@ -166,3 +166,28 @@ test('pump: pieces that are done at once, and in any order, end it once', async 
   assert.equal(await end, 100)
   assert.equal(ends.at(-1), 100)
 })
+
+test('pump: a move that throws ends it with that, once what was begun is over', async () => {
+  const later: (() => void)[] = []
+  const options = { from: 0, to: 100, chunk: 10, window: 40, signal: quiet }
+  let over = false
+
+  const end = pump(
+    options,
+    (at, length, done) => {
+      if (at === 20) throw new OpError('EBADF', 'closed')
+      later.push(() => done(length))
+      return true
+    },
+    () => {},
+  )
+  end.catch(() => {
+    over = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(over, false)
+  for (const next of later) next()
+
+  await assert.rejects(end, { code: 'EBADF' })
+  assert.equal(later.length, 2)
+})
