@@ -124,8 +124,8 @@ export function parseArguments(words: readonly string[]): Asked {
     json: values.json === true,
     long: values.long === true,
     parents: values.parents === true || values.preserve === true,
-    retryMs: values['retry-for'] === undefined ? RETRY_MS : parseDuration(values['retry-for']),
-    dataPath: values['data-path'] === 'plain' ? 'plain' : 'fast',
+    retryMs: values['retry-for'] === undefined ? RETRY_MS : retryOf(values['retry-for']),
+    dataPath: dataPathOf(values['data-path']),
   }
   const [first, ...rest] = positionals
   if (first === undefined) throw new OpError('EUSAGE', `Say where to connect\n${USAGE}`)
@@ -200,6 +200,20 @@ function jobsOf(text: string | undefined): number {
   if (jobs < 1 || jobs > MOST_JOBS)
     throw new OpError('EUSAGE', `-j takes a number from 1 to ${MOST_JOBS}, not "${text}"`)
   return jobs
+}
+
+function retryOf(text: string): number {
+  try {
+    return parseDuration(text)
+  } catch (cause) {
+    throw new OpError('EUSAGE', `--retry-for takes a time such as 30s or 10m, not "${text}"`, { cause })
+  }
+}
+
+function dataPathOf(text: string | undefined): 'fast' | 'plain' {
+  if (text === undefined || text === 'fast') return 'fast'
+  if (text === 'plain') return text
+  throw new OpError('EUSAGE', `--data-path takes fast or plain, not "${text}"`)
 }
 
 function parsed(words: readonly string[]) {

@@ -8,7 +8,7 @@ import { type LogIn, logIn } from '../ssh/log-in.ts'
 import { errnoOf } from '../vfs/errno.ts'
 import { checkHost, type Strictness } from './host-check.ts'
 import { openKnownHosts } from './known-hosts.ts'
-import { expandFile, type HostSettings, settingsFor } from './ssh-config.ts'
+import { expandFile, type HostSettings, settingsFor, unserved } from './ssh-config.ts'
 import { parsePort, parseTarget, type Target } from './target.ts'
 
 const PATIENCE_MS = 20_000
@@ -54,18 +54,23 @@ export async function dialerFor(
   wishes: ConnectWishes,
   around: Surroundings,
 ): Promise<Dialer> {
+  for (const option of unserved(wishes.options)) around.tell(`-o "${option}" has no effect here`)
   return dialerOver(target, wishes, around, MOST_JUMPS)
 }
 
 async function dialerOver(
   target: Target,
   wishes: ConnectWishes,
-  around: Surroundings,
+  everybody: Surroundings,
   jumps: number,
 ): Promise<Dialer> {
-  const { home } = around
+  const { home } = everybody
   const text = await textOf(wishes.config ?? join(home, '.ssh/config'), wishes.config !== undefined)
   const settings = settingsFor(target.host, text, wishes.options)
+  const around =
+    settings.get('BatchMode')?.toLowerCase() === 'yes'
+      ? { ...everybody, ask: async () => undefined, confirm: undefined }
+      : everybody
   const host = (settings.get('HostName') ?? target.host).replaceAll('%h', target.host)
   const said = settings.get('Port')
   const port = target.port ?? (said === undefined ? 22 : parsePort(said))
@@ -100,7 +105,7 @@ async function dialerOver(
         host,
         port,
         user,
-        patienceMs: PATIENCE_MS,
+        patienceMs: patienceOf(settings),
         hostKeyTypes: known.types(alias ?? host, alias === undefined ? port : 22),
         checkHost: (blob) => checkHost(alias ?? host, alias === undefined ? port : 22, blob, parts),
         login: login.handler(),
@@ -175,6 +180,13 @@ async function keyFile(
     if (wanted) tell(`The key "${name}" cannot be read (${errnoOf(error) ?? 'unknown'})`)
     return undefined
   }
+}
+
+function patienceOf(settings: HostSettings): number {
+  const said = settings.get('ConnectTimeout')
+  if (said === undefined || said.toLowerCase() === 'none') return PATIENCE_MS
+  if (/^[1-9]\d{0,5}$/.test(said)) return Number(said) * 1000
+  throw new OpError('EUSAGE', `ConnectTimeout is "${said}": write a number of seconds`)
 }
 
 function strictnessOf(settings: HostSettings): Strictness {

@@ -1,6 +1,15 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { OpError } from '../base/error.ts'
 import { wildcard } from './known-hosts.ts'
+
+/** Keywords that are acted on; the others of ssh_config(5) have no effect here. */
+const SERVED: ReadonlySet<string> = new Set(
+  [
+    'BatchMode ConnectTimeout GlobalKnownHostsFile HashKnownHosts HostKeyAlias HostName IdentitiesOnly IdentityAgent',
+    'IdentityFile Port ProxyCommand ProxyJump StrictHostKeyChecking User UserKnownHostsFile',
+  ].flatMap((line) => line.toLowerCase().split(' ')),
+)
 
 /** What `~/.ssh/config` says of a host (ssh_config(5)); the first value of a keyword counts. Names in lower case. */
 export interface HostSettings {
@@ -18,7 +27,8 @@ export function settingsFor(host: string, text: string, options: readonly string
   }
   for (const option of options) {
     const line = parseLine(option)
-    if (line) put(...line)
+    if (line === undefined) throw new OpError('EUSAGE', `-o takes NAME=VALUE, not "${option}"`)
+    put(...line)
   }
   let applies = true
   for (const raw of text.split('\n')) {
@@ -33,6 +43,14 @@ export function settingsFor(host: string, text: string, options: readonly string
     get: (keyword) => found.get(keyword.toLowerCase())?.[0],
     all: (keyword) => found.get(keyword.toLowerCase()) ?? [],
   }
+}
+
+/** What of the options (as after -o) has no effect here. */
+export function unserved(options: readonly string[] = []): readonly string[] {
+  return options.filter((option) => {
+    const line = parseLine(option)
+    return line !== undefined && !SERVED.has(line[0])
+  })
 }
 
 /** `~` and the tokens %d %h %p %r %u %% of file names (ssh_config(5), TOKENS). */

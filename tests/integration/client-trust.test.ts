@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
 import { startSshd } from '../support/other-servers.ts'
-import { without } from '../support/run-client.ts'
-import { miniftp } from '../support/run-miniftp.ts'
+import { run, succeed, without } from '../support/run-client.ts'
+import { MINIFTP, miniftp } from '../support/run-miniftp.ts'
 import { startServer } from '../support/start-server.ts'
 
 const server = await startServer()
@@ -51,6 +53,69 @@ test('client: a changed host key is refused whatever the strictness, with the li
     assert.equal(done.status, 1)
     assert.match(done.stderr, /has changed, now ed25519 SHA256:\S{43}\..*changed, line 2\)/)
     assert.ok(!existsSync(there('x')))
+  }
+})
+
+/** Logs in and lists; `words` say how. Nothing of this machine's own is used. */
+function listed(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const way = ['-F', '/dev/null', '-P', String(server.port), '-o', 'StrictHostKeyChecking=accept-new']
+  const known = ['-o', `UserKnownHostsFile=${here('ways')}`]
+  return run(process.execPath, ['--no-warnings', MINIFTP, 'ls', ...way, ...known, ...words], {
+    cwd: server.folder,
+    env: {
+      ...process.env,
+      SSH_AUTH_SOCK: undefined,
+      SSH_ASKPASS: undefined,
+      MINIFTP_PASSWORD: undefined,
+      ...env,
+    },
+  })
+}
+
+test('client: logs in by -i, by what -o names, by a key with a passphrase, by a password', async () => {
+  writeFileSync(here('locked'), readFileSync(server.key), { mode: 0o600 })
+  await succeed('ssh-keygen', ['-q', '-p', '-N', 'open-sesame', '-f', here('locked')])
+  const place = 'ada@127.0.0.1:'
+  const right = answering('open-sesame')
+  const wrong = answering('close-sesame')
+  const named = ['-o', 'HostName=127.0.0.1', '-o', 'User ada', '-o', `IdentityFile=${server.key}`]
+
+  const byKey = await listed(['-i', server.key, place])
+  const byName = await listed([...named, 'anywhere:'])
+  const byPhrase = await listed(['-i', here('locked'), place], right.env)
+  const noPhrase = await listed(['-i', here('locked'), place], wrong.env)
+  const inBatch = await listed(['-i', here('locked'), '-o', 'BatchMode=yes', place], right.env)
+  const byPassword = await listed(['-o', 'IdentityFile=none', place], { MINIFTP_PASSWORD: server.password })
+
+  for (const done of [byKey, byName, byPhrase, byPassword]) assert.equal(done.status, 0, done.stderr)
+  assert.equal(noPhrase.status, 1)
+  assert.match(noPhrase.stderr, /The passphrase of ".*locked" was wrong/)
+  assert.equal(wrong.asked().match(/Passphrase of/g)?.length, 3)
+  assert.equal(inBatch.status, 1)
+  assert.match(inBatch.stderr, /refused the login of "ada"/)
+  assert.equal(right.asked().match(/\w+ of/g)?.length, 1, 'in a batch nobody is asked')
+})
+
+test('client: logs in by an agent, unless it is told to leave it', {
+  skip: without('ssh-agent'),
+}, async () => {
+  const socket = here('agent')
+  const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
+  await once(agent.stdout, 'data')
+  try {
+    const env = { SSH_AUTH_SOCK: socket }
+    await succeed('ssh-add', ['-q', server.key], { env: { ...process.env, ...env } })
+    const place = 'ada@127.0.0.1:'
+    const none = ['-o', 'IdentityFile=none']
+
+    const by = await listed([...none, place], env)
+    const named = await listed([...none, '-o', `IdentityAgent=${socket}`, place])
+    const left = await listed([...none, '-o', 'IdentityAgent=none', '-o', 'BatchMode=yes', place], env)
+
+    for (const done of [by, named]) assert.equal(done.status, 0, done.stderr)
+    assert.equal(left.status, 1)
+  } finally {
+    agent.kill()
   }
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expandFile, settingsFor } from '../../../src/client/ssh-config.ts'
+import { isOpError } from '../../../src/base/error.ts'
+import { expandFile, settingsFor, unserved } from '../../../src/client/ssh-config.ts'
 
 const text = `
 # all
@@ -35,4 +36,16 @@ test('ssh config: file names have ~ and tokens expanded', () => {
   assert.equal(expandFile('~/k-%h-%p-%r-%%', tokens, '/home/x'), '/home/x/k-h-2200-ada-%')
   assert.equal(expandFile('%d/.ssh/id', tokens, '/home/x'), '/home/x/.ssh/id')
   assert.equal(expandFile('/etc/~key', tokens, '/home/x'), '/etc/~key')
+})
+
+test('ssh config: an option without a value is a usage error, and one that is not acted on is told', () => {
+  for (const option of ['Foo', 'Port=', '=22', ''])
+    assert.throws(
+      () => settingsFor('h', '', [option]),
+      (error) => isOpError(error, 'EUSAGE') && /-o takes NAME=VALUE/.test(error.message),
+      option,
+    )
+
+  assert.deepEqual(unserved(['port=22', 'BatchMode yes', 'Ciphers=aes256-ctr']), ['Ciphers=aes256-ctr'])
+  assert.deepEqual(unserved(), [])
 })
