@@ -47,5 +47,5 @@ export async function memoryOffice() {
     codes,
     clock: systemClock,
   })
-  return { accounts, actions, audited, ended, changed, limits, codes }
+  return { accounts, actions, audited, ended, changed, limits, codes, usage }
 }
