@@ -357,14 +357,25 @@ test('books: a lower limit holds at the next byte of the process that set it', a
   await take(book, 15)
 })
 
-test('books: what goes below nothing while the home is counted is in that count', async () => {
+test('books: what goes below nothing, and who asks, while the home is counted wait for that count', async () => {
   let counts = 0
+  let doubts = 0
   let counting: Promise<Found> = Promise.resolve({ bytes: 0, files: 0 })
-  await using ada = await serve({ bytes: null, files: null }, () => {
-    counts += 1
-    return counting
-  })
-  const { book } = await ada.start()
+  await using ada = await serve(
+    { bytes: null, files: null },
+    () => {
+      counts += 1
+      return counting
+    },
+    (ledger) => ({
+      ...ledger,
+      doubt(account) {
+        doubts += 1
+        return ledger.doubt(account)
+      },
+    }),
+  )
+  const { book, books } = await ada.start()
   const before = counts
   const found = Promise.withResolvers<Found>()
   counting = found.promise
@@ -372,10 +383,11 @@ test('books: what goes below nothing while the home is counted is in that count'
   while (counts === before) await new Promise<void>((resolve) => setImmediate(resolve))
 
   book.give(10)
+  const usage = books.usage('ada')
   found.resolve({ bytes: 0, files: 0 })
 
-  await book.ensure(1)
-  assert.equal(counts, before + 1)
+  await Promise.all([usage, book.ensure(1)])
+  assert.deepEqual({ counts, doubts }, { counts: before + 1, doubts: 1 })
 })
 
 test('books: a count in which another process did not hold still is not believed', async () => {
