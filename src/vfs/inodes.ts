@@ -71,7 +71,6 @@ export class Inodes {
   end(stat: Pick<Stat, 'dev' | 'ino'>, inode: Inode): void {
     inode.replaced = true
     inode.size = 0
-    delete inode.lent
     // The disk may give its number to another file.
     this.#open.delete(keyOf(stat))
     for (const end of inode.ends) end()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Refusals } from '../../../src/vfs/refusals.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
@@ -117,4 +118,28 @@ test("space: the disk's own while there is no quota, and never more than it has"
   assert.ok(disk.total > 0 && disk.total < 2 ** 52)
   assert.equal(quota.total, 2 ** 52)
   assert.ok(quota.free <= disk.total)
+})
+
+test('refusals: of 10,000 paths at most is known that they were refused, and of those that were refused last', () => {
+  const refusals = new Refusals(fakeClock())
+  for (let i = 0; i < 10_000; i++) refusals.remember(p(`/${i}`), 0, 'no room')
+
+  refusals.remember(p('/0'), 0, 'no room')
+  refusals.remember(p('/another'), 0, 'no room')
+
+  assert.deepEqual(
+    ['/0', '/1', '/2', '/another'].filter((path) => refusals.has(p(path))),
+    ['/0', '/2', '/another'],
+  )
+})
+
+test('refusals: a part that is kept, and is no more than was free, makes no attempt harder', async () => {
+  const refusals = new Refusals(fakeClock())
+  refusals.remember(p('/a'), 50, 'no room')
+
+  refusals.keptPart(p('/a'), 80)
+
+  await refuses('EDQUOT', () => refusals.check(p('/a'), 50), /^no room$/)
+  refusals.check(p('/a'), 60)
+  assert.ok(!refusals.has(p('/a')))
 })
