@@ -29,14 +29,14 @@ export function storageIn(parts: IncomingParts): Storage {
   async function open(file: IncomingFile, proof: Proof) {
     const path = await pathOf(parts, file, count)
     count += 1
-    if ((file.size ?? 0) > MOST_SIZE) {
+    const there = await statOf(vfs, path)
+    if (Math.max(file.size ?? 0, file.resume ? (there?.size ?? 0) : 0) > MOST_SIZE) {
       throw new OpError(
         'EFBIG',
         `"${shown(path)}" was left alone: it is over 4 GiB, which ZMODEM cannot count. Send it by sftp or scp`,
         { path },
       )
     }
-    const there = await statOf(vfs, path)
     if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(path)}" is a folder`, { path })
     if (there !== undefined && file.resume && there.size > 0) {
       return { handle: await proved(parts, path, there.size, proof), from: there.size }

@@ -2,7 +2,7 @@ import { isPromise } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import type { FileHandle } from '../vfs/vfs.ts'
 import { End, Frame, type Header, hexHeader, receiverReady } from './frames.ts'
-import { PATIENCE_MS, TRIES, type ZmodemLine } from './line.ts'
+import { MOST_SIZE, PATIENCE_MS, TRIES, type ZmodemLine } from './line.ts'
 
 /** What a sender says of a file. */
 export interface IncomingFile {
@@ -124,6 +124,8 @@ async function body(line: ZmodemLine, file: Gathered, from: number): Promise<voi
           await line.write(hexHeader(Frame.rpos, at))
           break
         }
+        if (at + part.data.length > MOST_SIZE)
+          throw new OpError('EFBIG', 'More than 4 GiB came, which ZMODEM cannot count: send it by sftp or scp')
         if (!file.take(part.data)) await file.write(part.data)
         at += part.data.length
         end = part.end

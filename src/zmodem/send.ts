@@ -129,8 +129,8 @@ async function stream(
         queued = 0
       }
       if (wait) {
-        const answer = await line.reader.header(PATIENCE_MS)
-        if (answer?.type !== Frame.ack) return positionOf(answer, at)
+        const answer = await patiently(line)
+        if (answer.type !== Frame.ack) return positionOf(answer, at)
         unanswered = 0
         writer.header(Frame.data, at)
       } else if (line.reader.pending) {
@@ -167,8 +167,16 @@ async function lastPosition(line: ZmodemLine, first: Header, otherwise: number):
   return position
 }
 
-function positionOf(answer: Header | undefined, otherwise: number): number {
-  if (answer === undefined) return otherwise
+/** What the receiver says, however long it takes to write what it has. EIO when that is too long. */
+async function patiently({ reader }: ZmodemLine): Promise<Header> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const answer = await reader.header(PATIENCE_MS)
+    if (answer !== undefined) return answer
+  }
+  throw new OpError('EIO', 'The receiver does not answer')
+}
+
+function positionOf(answer: Header, otherwise: number): number {
   if (answer.type === Frame.rpos) return answer.position
   if (gaveUp(answer)) throw new OpError('ECANCELED', 'The receiver gave up')
   return otherwise

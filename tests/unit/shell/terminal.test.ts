@@ -41,9 +41,9 @@ function unseen() {
 
 /** Until nothing moves any more, or far too much did. */
 async function settled(count: () => number): Promise<void> {
-  for (let same = 0, last = -1; same < 500 && count() < 16 * MIB; last = count()) {
+  for (let same = 0, last = -1; same < 500 && last < 16 * MIB; await turn()) {
     same = count() === last ? same + 1 : 0
-    await turn()
+    last = count()
   }
 }
 
