@@ -105,7 +105,7 @@ async function converse(
   function awaitKeys(): void {
     clearTimeout(idle)
     const ms = parts.idleMs()
-    if (ms === 0 || running !== undefined || isClosed) return
+    if (ms === 0 || isClosed) return
     idle = setTimeout(() => {
       session.log.info('shell idle')
       terminal.output.write(

@@ -125,7 +125,10 @@ async function body(line: ZmodemLine, file: Gathered, from: number): Promise<voi
           break
         }
         if (at + part.data.length > MOST_SIZE)
-          throw new OpError('EFBIG', 'More than 4 GiB came, which ZMODEM cannot count: send it by sftp or scp')
+          throw new OpError(
+            'EFBIG',
+            'More than 4 GiB came, which ZMODEM cannot count: send it by sftp or scp',
+          )
         if (!file.take(part.data)) await file.write(part.data)
         at += part.data.length
         end = part.end

@@ -39,7 +39,8 @@ function storageOf(vfs: TinyVfs, from = 0, change: Partial<FileHandle> = {}): St
   }
 }
 
-const gaveUp = (words: RegExp) => (error: unknown) => isOpError(error, 'ECANCELED') && words.test(error.message)
+const gaveUp = (words: RegExp) => (error: unknown) =>
+  isOpError(error, 'ECANCELED') && words.test(error.message)
 
 test('zmodem receive: a sender that says nothing is asked a few times, and given up', async () => {
   const { line, written } = zmodemPeer([])

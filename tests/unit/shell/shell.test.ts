@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { languageOf } from '../../../src/commands/language.ts'
+import { COMMANDS } from '../../../src/commands/table.ts'
+import { MOST_LINE } from '../../../src/shell/script.ts'
+import { shell } from '../../../src/shell/shell.ts'
+import type { ByteChannel } from '../../../src/ssh/session.ts'
+import { memorySession } from '../../support/memory-channel.ts'
+import { TinyVfs } from '../../support/tiny-vfs.ts'
+
+const IDLE_MS = 60_000
+/** Turns after which all that was typed has been dealt with, without a timer. */
+const TURNS = 300
+
+/** A shell at a terminal; keys go in by `type`, and what it shows comes out by `shown`. */
+function openShell(idleMs = IDLE_MS) {
+  const { session, channel, abort } = memorySession()
+  const keys: Uint8Array[] = []
+  let wake = (): void => {}
+  let shown = ''
+  async function* input(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const next = keys.shift()
+      if (next !== undefined) yield next
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+    }
+  }
+  const bytes: ByteChannel = {
+    input: input(),
+    async write(chunk) {
+      shown += Buffer.from(chunk).toString()
+    },
+    writeError: async () => {},
+    end() {},
+    packets: (sink) => channel.packets(sink),
+  }
+  const serve = shell({
+    open: () => new TinyVfs(),
+    language: languageOf(COMMANDS),
+    hash: { of: () => assert.fail('Nothing is hashed') } as never,
+    history: () => [],
+    idleMs: () => idleMs,
+    now: () => 0,
+  })
+  let status: number | undefined
+  const done = serve({
+    ...session,
+    channel: bytes,
+    request: { type: 'shell', pty: { term: 'xterm', columns: 80, rows: 24, onResize() {} } },
+  }).then((ended) => {
+    status = ended
+  })
+  return {
+    shown: () => shown,
+    status: () => status,
+    async type(text: string) {
+      keys.push(Buffer.from(text))
+      wake()
+      for (let at = 0; at < TURNS; at++) await turn()
+    },
+    async [Symbol.asyncDispose]() {
+      abort()
+      wake()
+      await done
+    },
+  }
+}
+
+const settle = async (): Promise<void> => {
+  for (let at = 0; at < TURNS; at++) await turn()
+}
+
+test('shell: whoever types is not idle, by each key anew; then it ends, with 0 and a sentence', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  await using ada = openShell()
+  await settle()
+
+  for (const key of ['p', 'w', 'd', '\r', '\x7f']) {
+    t.mock.timers.tick(IDLE_MS - 1)
+    await ada.type(key)
+    assert.equal(ada.status(), undefined, `ended though ${JSON.stringify(key)} was typed`)
+  }
+  t.mock.timers.tick(IDLE_MS - 1)
+  await settle()
+  assert.equal(ada.status(), undefined)
+  t.mock.timers.tick(1)
+  await settle()
+
+  assert.equal(ada.status(), 0)
+  assert.match(ada.shown(), /Nothing was typed for 1m: the shell ends here, sign in again to go on/)
+})
+
+test('shell: one that may be idle for ever is', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  await using ada = openShell(0)
+  await ada.type('pwd\r')
+
+  t.mock.timers.tick(30 * 86_400_000)
+  await settle()
+
+  assert.equal(ada.status(), undefined)
+})
+
+test('shell: of a line without an end no more is kept than may be run', async () => {
+  await using ada = openShell()
+  for (let at = 0; at < 4; at++) await ada.type('x'.repeat(MOST_LINE))
+  const shown = ada.shown().length
+  await ada.type('y'.repeat(MOST_LINE))
+
+  assert.equal(ada.shown().length, shown)
+  await ada.type('\r')
+  assert.match(ada.shown(), /That line is longer than 8192 characters: it was not run/)
+  await ada.type('pwd\r')
+  assert.match(ada.shown(), /\r\n\/\r\n/)
+})
+
+test('shell: while a command runs nobody is idle, whatever is typed meanwhile', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  await using ada = openShell()
+  await ada.type('put\r')
+  await ada.type('x')
+
+  t.mock.timers.tick(10 * IDLE_MS)
+  await settle()
+
+  assert.doesNotMatch(ada.shown(), /Nothing was typed/)
+})
