@@ -209,7 +209,8 @@ function inOneStep<T>(database: DatabaseSync, work: () => T, durable: 'FULL' | '
     database.exec('COMMIT')
     return result
   } catch (error) {
-    database.exec('ROLLBACK')
+    // A full disk has rolled it back already.
+    if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   } finally {
     if (durable === 'FULL') database.exec('PRAGMA synchronous = NORMAL')

@@ -25,7 +25,7 @@ export interface OpenUploads extends Disposable {
   enter(account: string, inode: Inode, kind: UploadKind): Slot
 }
 
-/** `folder/NAME`, for a process of that name; removed when it is disposed. */
+/** `folder/NAME`, for a process of that name; removed when it is disposed, unless something in it is to outlast it. */
 export function openUploads(folder: string, name: string): OpenUploads {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   const real = join(folder, name)
@@ -33,6 +33,7 @@ export function openUploads(folder: string, name: string): OpenUploads {
   const free: number[] = []
   const record = Buffer.alloc(RECORD)
   let records = 0
+  let kept = 0
 
   function write(at: number, bytes: Uint8Array, from: number): void {
     fs.writeSync(descriptor, bytes, from, bytes.length - from, at * RECORD + from)
@@ -48,8 +49,14 @@ export function openUploads(folder: string, name: string): OpenUploads {
       entry.writeDoubleLE(NONE, 48)
       entry.writeDoubleLE(0, 56)
       entry[64] = kind === 'new' ? 1 : 2
-      write(at, entry, 0)
+      try {
+        write(at, entry, 0)
+      } catch (error) {
+        free.push(at)
+        throw error
+      }
       let used = true
+      let keeps = false
       return {
         gap(prefix = NONE, floor) {
           if (!used) return
@@ -57,9 +64,14 @@ export function openUploads(folder: string, name: string): OpenUploads {
           entry.writeDoubleLE(floor, 56)
           write(at, entry, 48)
         },
+        keep() {
+          if (used && !keeps) kept += 1
+          keeps = true
+        },
         free() {
           if (!used) return
           used = false
+          if (keeps) kept -= 1
           free.push(at)
           entry[64] = 0
           write(at, entry, 64)
@@ -68,7 +80,7 @@ export function openUploads(folder: string, name: string): OpenUploads {
     },
     [Symbol.dispose]() {
       fs.closeSync(descriptor)
-      fs.rmSync(real, { force: true })
+      if (kept === 0) fs.rmSync(real, { force: true })
     },
   }
 }

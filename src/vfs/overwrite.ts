@@ -121,14 +121,17 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const interrupt = (): boolean => {
     if (state === 'over') return false
     const { cut, size } = written
-    if (cut < size) file.truncate(cut)
-    file.abandon()
-    loan.end()
-    const kept = shelved.interrupt(id, path, cut, reserved)
-    if (kept) refusals.keptPart(path, book.free)
-    else shelf.remove(id, path)
-    over()
-    return kept
+    try {
+      if (cut < size) file.truncate(cut)
+      file.abandon()
+      loan.end()
+      const kept = shelved.interrupt(id, path, cut, reserved)
+      if (kept) refusals.keptPart(path, book.free)
+      else shelf.remove(id, path)
+      return kept
+    } finally {
+      over()
+    }
   }
   const failed = (): void => {
     parts.failed()

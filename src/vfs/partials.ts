@@ -1,5 +1,7 @@
+import { isOpError } from '../base/error.ts'
 import type { Siblings } from '../base/siblings.ts'
 import type { Inode, UploadStore } from './uploads.ts'
+import type { Slot } from './written.ts'
 
 type Store = Pick<UploadStore, 'partials' | 'isPartial' | 'addPartial' | 'removePartial'>
 
@@ -14,6 +16,8 @@ export class Partials {
   readonly #siblings: Pick<Siblings, 'count'>
   /** By inode; true once written down. */
   readonly #marks = new Map<string, boolean>()
+  /** Not written down, for the disk was full: their slots stay. */
+  readonly #owed = new Map<string, { readonly inode: Inode; readonly slot: Slot }>()
 
   constructor(account: string, store: Store, siblings: Pick<Siblings, 'count'>) {
     this.#account = account
@@ -32,18 +36,33 @@ export class Partials {
     return there
   }
 
+  /** ENOSPC beside other processes, with nothing marked. */
   mark(inode: Inode): void {
     const key = keyOf(inode)
+    if (this.#siblings.count > 0 && this.#marks.get(key) !== true) {
+      this.#store.addPartial(this.#account, inode)
+      this.#marks.set(key, true)
+    }
     if (!this.#marks.has(key)) this.#marks.set(key, false)
-    if (this.#siblings.count > 0) this.writeDown(inode)
+    this.#payUp()
   }
 
-  /** From now on it lasts. */
+  /** From now on it lasts; on a full disk by its slot, until `payUp`. */
   writeDown(inode: Inode): void {
     const key = keyOf(inode)
     if (this.#marks.get(key) === true) return
-    this.#marks.set(key, true)
-    this.#store.addPartial(this.#account, inode)
+    this.#marks.set(key, false)
+    if (unlessFull(() => this.#store.addPartial(this.#account, inode))) this.#marks.set(key, true)
+  }
+
+  /** Nobody writes it any more: its slot is free, unless the mark could not be written down. */
+  leave(inode: Inode, slot: Slot): void {
+    const key = keyOf(inode)
+    if (this.#marks.get(key) === false) {
+      slot.keep()
+      this.#owed.get(key)?.slot.free()
+      this.#owed.set(key, { inode, slot })
+    } else slot.free()
   }
 
   /** It is whole, or gone. */
@@ -52,6 +71,29 @@ export class Partials {
     if (this.#marks.get(key) === true || this.#siblings.count > 0)
       this.#store.removePartial(this.#account, inode)
     this.#marks.delete(key)
+    this.#owed.get(key)?.slot.free()
+    this.#owed.delete(key)
+  }
+
+  /** What a full disk did not take, with the next upload. */
+  #payUp(): void {
+    for (const [key, { inode, slot }] of this.#owed) {
+      this.writeDown(inode)
+      if (this.#marks.get(key) === false) return
+      this.#owed.delete(key)
+      slot.free()
+    }
+  }
+}
+
+/** Does `act`; false when the disk was full. */
+export function unlessFull(act: () => void): boolean {
+  try {
+    act()
+    return true
+  } catch (error) {
+    if (isOpError(error, 'ENOSPC')) return false
+    throw error
   }
 }
 

@@ -4,6 +4,7 @@ import { shown } from '../base/escape.ts'
 import type { Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
 import type { Inodes } from './inodes.ts'
+import { unlessFull } from './partials.ts'
 import { isWithin } from './path.ts'
 import type { Shelf } from './shelf.ts'
 import type { ShelvedFile, UploadStore } from './uploads.ts'
@@ -43,6 +44,8 @@ const HELD_MS = 60_000
  */
 export class Shelved {
   readonly #parts: ShelvedParts
+  /** Overwrites that are over, and still written down as open. */
+  readonly #ended = new Set<string>()
 
   constructor(parts: ShelvedParts) {
     this.#parts = parts
@@ -88,9 +91,14 @@ export class Shelved {
 
   /** What is held as `id` was replaced: kept if its `size` bytes fit, else given up. Whether it is. */
   keep(id: string, path: VirtualPath, size: number): boolean {
-    for (const old of this.#for(path, 'kept')) if (old.id !== id) this.drop(old)
     const until = this.#parts.clock.now() + this.#parts.rules.keepMs
-    return this.#lay({ id, kind: 'kept', path, size, until, owner: this.#parts.owner }, size)
+    let kept = false
+    const noted = unlessFull(() => {
+      for (const old of this.#for(path, 'kept')) if (old.id !== id) this.drop(old)
+      kept = this.#lay({ id, kind: 'kept', path, size, until, owner: this.#parts.owner }, size)
+    })
+    if (!noted) this.letGo(id, path)
+    return kept
   }
 
   /** Takes what was replaced off the list for `restore`: its bytes are no longer reserved. ENOENT. */
@@ -114,9 +122,14 @@ export class Shelved {
     this.#open(id, path)
   }
 
-  /** It is over: committed, or given up. */
+  /** It is over: committed, or given up. What a full disk does not take down is taken down with a later one, or by the next start. */
   end(id: string): void {
-    this.#parts.store.removeShelved(this.#parts.account, id)
+    const { account, store } = this.#parts
+    this.#ended.add(id)
+    for (const one of this.#ended) {
+      if (!unlessFull(() => store.removeShelved(account, one))) return
+      this.#ended.delete(one)
+    }
   }
 
   /**
@@ -127,9 +140,13 @@ export class Shelved {
     const { book, clock, owner, rules } = this.#parts
     const { partMs } = rules
     if (partMs > 0 && size > 0) {
-      this.dropPart(path)
       const part = { id, kind: 'part', path, size, until: clock.now() + partMs, owner } as const
-      if (this.#lay(part, size - reserved)) return true
+      let kept = false
+      unlessFull(() => {
+        this.dropPart(path)
+        kept = this.#lay(part, size - reserved)
+      })
+      if (kept) return true
     }
     book.release(reserved)
     this.end(id)
@@ -222,8 +239,13 @@ export class Shelved {
       return false
     }
     if (more > 0) book.reserve(more, file.path)
-    else if (more < 0) book.release(-more)
-    store.putShelved(account, file)
+    try {
+      store.putShelved(account, file)
+    } catch (error) {
+      if (more > 0) book.release(more)
+      throw error
+    }
+    if (more < 0) book.release(-more)
     return true
   }
 

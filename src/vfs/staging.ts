@@ -1,12 +1,14 @@
 import { type Awaitable, now, then } from '../base/awaitable.ts'
+import { fileError } from './errno.ts'
 import { type Loan, lend, NO_LOAN } from './loan.ts'
+import type { LocalFile } from './local-file.ts'
 import { type Overwrite, overwrite } from './overwrite.ts'
 import type { StageParts } from './staged.ts'
 import { type SubstituteParts, substitute } from './substitute.ts'
 import type { Undecided } from './undecided.ts'
 import type { ShelvedFile } from './uploads.ts'
 import type { FileHandle, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
-import { Written } from './written.ts'
+import { type Slot, Written } from './written.ts'
 
 /** How long a failed upload may be removed by its name, the old file left alone: rclone does so. In ms. */
 const FAILED_MS = 60_000
@@ -52,13 +54,14 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     // A new attempt: what failed before is no longer what a REMOVE means.
     store.takeFailed(account, path, sender, parts.now())
     const loan = old.size === 0 || shelved.isOpenElsewhere(path) ? NO_LOAN : loanOf(path, old)
+    const id = shelf.newId(path)
     try {
-      const id = shelf.newId(path)
       shelved.begin(id, path)
       const file = shelf.make(id, old.mode, path)
       return entered({ id, file, path, loan, appends: flags.append === true, size: 0, reserved: 0 }, as)
     } catch (error) {
       loan.end()
+      shelved.letGo(id, path)
       throw error
     }
   }
@@ -74,7 +77,7 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     as?: Own,
   ): Overwrite {
     const { path, file } = of
-    const slot = openUploads.enter(account, file.stat(), 'staged')
+    const slot = slotOf(file, path)
     const made = overwrite(
       { ...of, slot, written: new Written(size, slot) },
       {
@@ -92,6 +95,15 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     )
     mine.set(path, as ?? { kind: 'overwrite', file: made })
     return made
+  }
+
+  function slotOf(file: LocalFile, path: VirtualPath): Slot {
+    try {
+      return openUploads.enter(account, file.stat(), 'staged')
+    } catch (error) {
+      file.abandon()
+      throw fileError(error, path)
+    }
   }
 
   return {

@@ -2,7 +2,7 @@ import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
 import type { Inodes } from './inodes.ts'
-import type { Partials } from './partials.ts'
+import { type Partials, unlessFull } from './partials.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
 import type { Stat, VirtualPath } from './vfs.ts'
@@ -60,7 +60,8 @@ export function substitute(
   if (reserved > settled) book.release(reserved - settled)
   if (size < freed) book.give(freed - size)
   if (current === undefined) return
-  partials.unmark(current)
+  // It is replaced, whether or not a full disk takes that down.
+  unlessFull(() => partials.unmark(current))
   if (held !== undefined && shelved.keep(held, path, current.size)) return
   if (holders === undefined || current.nlink > 1) return
   if (freed <= book.free) {

@@ -1,6 +1,7 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { fileError } from './errno.ts'
 import { lengthOf } from './metered-file.ts'
 import type { OpenUploads } from './open-uploads.ts'
 import type { Partials } from './partials.ts'
@@ -26,10 +27,12 @@ export interface WatchParts {
  */
 export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts: WatchParts): FileHandle {
   const { account, partials, writers, openUploads, session } = parts
-  partials.mark(found)
-  const writing = writers.enter(found, file, () => {
-    const slot = openUploads.enter(account, found, 'new')
-    return { session, slot, written: new Written(found.size, slot) }
+  const writing = begun(() => {
+    partials.mark(found)
+    return writers.enter(found, file, () => {
+      const slot = openUploads.enter(account, found, 'new')
+      return { session, slot, written: new Written(found.size, slot) }
+    })
   })
   const { written } = writing
   let open = true
@@ -57,7 +60,21 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     }
   }
   /** Whether this was the last one who writes it. */
-  const leave = (): boolean => writers.leave(found, file, writing)
+  const leave = (): boolean => {
+    const last = writers.leave(found, file, writing)
+    if (last) partials.leave(found, writing.slot)
+    return last
+  }
+
+  /** Not to be begun: the file is closed again. */
+  function begun<T>(act: () => T): T {
+    try {
+      return act()
+    } catch (error) {
+      void file.abandon()
+      throw fileError(error, path)
+    }
+  }
 
   /** Not whole: written down, unless its last name is gone. */
   const left = (): void => {
@@ -65,15 +82,32 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     if (nlink > 0) partials.writeDown(found)
     else partials.unmark(found)
   }
+  /** The handle is left, whatever fails. Why it is not whole. */
+  const leftWith = (why: unknown): unknown => {
+    try {
+      left()
+    } catch (error) {
+      return error
+    } finally {
+      leave()
+    }
+    return why
+  }
   const finish = (): Awaitable<void> => {
     const finished = (): void => {
       // The mark goes before the slot: a kill between them leaves it partial, never the other way.
-      if (writing.handles.size === 1 && !writing.taken) partials.unmark(found)
-      leave()
+      try {
+        if (writing.handles.size === 1 && !writing.taken) partials.unmark(found)
+      } finally {
+        leave()
+      }
     }
     const unfinished = (error: unknown): never => {
-      partials.writeDown(found)
-      leave()
+      try {
+        partials.writeDown(found)
+      } finally {
+        leave()
+      }
       throw error
     }
     try {
@@ -87,10 +121,9 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     try {
       await file.sync()
     } catch (error) {
-      left()
-      leave()
+      const why = leftWith(error)
       await file.abandon()
-      throw error
+      throw why
     }
     await finish()
     await parts.syncFolder(path)
@@ -147,13 +180,14 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
       }
       if (writing.failed !== undefined) {
         const cause = writing.failed
-        left()
-        leave()
-        return then(file.close(), () => {
-          throw new OpError('EIO', `Not all of "${shown(path)}" could be written: it stays partial`, {
+        const why = leftWith(
+          new OpError('EIO', `Not all of "${shown(path)}" could be written: it stays partial`, {
             path,
             cause,
-          })
+          }),
+        )
+        return then(file.close(), () => {
+          throw why
         })
       }
       return parts.durable ? closeDurably() : finish()
@@ -161,8 +195,14 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     abandon() {
       if (!open) return
       open = false
-      if (!writing.taken) left()
       const { cut, size } = written
+      try {
+        if (!writing.taken) left()
+      } catch (error) {
+        leave()
+        void file.abandon()
+        throw error
+      }
       const alone = leave()
       try {
         const done = alone && cut < size ? file.truncate(cut) : undefined

@@ -43,11 +43,10 @@ export class Writers {
     return made
   }
 
-  /** One handle fewer. Whether it was the last one of a writer that was not taken over. */
+  /** One handle fewer. Whether it was the last one of a writer that was not taken over: its slot is the caller's to free. */
   leave(inode: Inode, handle: FileHandle, writing: Writing): boolean {
     writing.handles.delete(handle)
     if (writing.taken || writing.handles.size > 0) return false
-    writing.slot.free()
     if (this.find(inode) === writing) this.#open.delete(keyOf(inode))
     return true
   }

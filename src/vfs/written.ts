@@ -7,6 +7,8 @@ const REORDER_WINDOW = 16 * 1024 * 1024
 export interface Slot {
   /** It has a hole: what is below `prefix` was written, and below `floor` nothing is cut. Without `prefix`: it has none. */
   gap(prefix: number | undefined, floor: number): void
+  /** It outlasts this process, unless it is freed. */
+  keep(): void
   free(): void
 }
 

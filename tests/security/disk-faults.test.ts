@@ -2,7 +2,17 @@
 // What the server took it has; what it cannot take it refuses with a sentence; and when the fault is over it goes on by itself.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +21,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import type { Reply } from '../../src/wire/replies.ts'
 import { chance } from '../support/fuzz.ts'
-import { succeed, without } from '../support/run-client.ts'
+import { run, succeed, without } from '../support/run-client.ts'
 import { type SftpPipe, sftpPipes } from '../support/sftp-pipe.ts'
 import { type SmallDisk, smallDisk, withoutDisks } from '../support/small-disk.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
@@ -116,6 +126,83 @@ test('disk: one that became read-only is read, and written again when it can be'
   assert.equal(await file.close(), undefined)
   pipes.end()
 })
+
+// Another program fills the disk of the database while ada uploads; her home has room.
+test('disk: where only the database cannot grow, sessions go on, and what cannot be done is refused with a sentence', {
+  skip,
+}, async () => {
+  let disk: SmallDisk | undefined
+  await using server = await startServer({
+    prepare: (folder) => {
+      const data = join(folder, 'data')
+      const files = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isFile())
+      const kept = files.map(({ name }) => [name, readFileSync(join(data, name))] as const)
+      disk = smallDisk(data, 16)
+      for (const [name, bytes] of kept) writeFileSync(join(data, name), bytes, { mode: 0o600 })
+    },
+  })
+  using _ = disk!
+  const newcomer = ['user', 'add', 'linus', '--password-stdin', '--key', `${server.key}.pub`]
+  assert.equal((await server.console(newcomer, 'a battery staple')).status, 0)
+  const pipes = await sftpPipes(server)
+  using pipe = await pipes.open()
+  const open = await upload(pipe, '/open')
+  assert.equal(await open.write(Buffer.from('before')), undefined)
+  const descriptors = (): number => readdirSync(`/proc/${server.pid}/fd`).length
+  const before = descriptors()
+  const filler = join(server.var, 'data', 'filler')
+
+  fill(filler)
+  const heard: (string | undefined)[] = []
+  for (let i = 0; i < 12; i++) {
+    const path = `/file-${i}`
+    const flags = { write: true, create: true, truncate: true }
+    const opened = await pipe.ask({ type: 'open', id: 1, path, flags, attrs: {} })
+    if (opened.type !== 'handle') {
+      heard.push(said(opened))
+      continue
+    }
+    const data = [Buffer.alloc(255 * 1024, i)]
+    const write = { type: 'write', id: 2, handle: opened.handle, offset: 0, data, length: 255 * 1024 }
+    heard.push(said(await pipe.ask(write as Parameters<SftpPipe['ask']>[0])))
+    heard.push(said(await pipe.ask({ type: 'close', id: 3, handle: opened.handle })))
+  }
+  heard.push(await open.close())
+  const { stdout } = await succeed('ssh', ['-F', server.sshConfig, 'ftp', 'pwd'])
+  const first = await run('ssh', ['-F', server.sshConfig, '-l', 'linus', 'ftp', 'pwd'])
+  const refused = await server.console(['user', 'add', 'margaret', '--password-stdin'], 'a battery staple')
+  const after = descriptors()
+  rmSync(filler)
+  const file = await upload(pipe, '/later')
+
+  for (const answer of heard) if (answer !== undefined) assert.doesNotMatch(answer, /Internal error/)
+  assert.equal(stdout, '/\n')
+  assert.match(first.stderr, /^The server's disk is full/)
+  assert.notEqual(refused.status, 0)
+  assert.match(refused.stderr, /disk is full/)
+  assert.ok(after <= before, `${before} descriptors were open, then ${after}`)
+  assert.equal(await file.write(Buffer.from('x')), undefined)
+  assert.equal(await file.close(), undefined)
+  const added = await server.console(['user', 'add', 'margaret', '--password-stdin'], 'a battery staple')
+  assert.equal(added.status, 0, added.stderr)
+  pipes.end()
+})
+
+/** Takes what room a disk has. */
+function fill(file: string): void {
+  const descriptor = openSync(file, 'w')
+  try {
+    for (const size of [MIB, 4096, 1]) {
+      try {
+        for (;;) writeSync(descriptor, Buffer.alloc(size))
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
+      }
+    }
+  } finally {
+    closeSync(descriptor)
+  }
+}
 
 // Somebody guesses while the clock is years ahead: a ban that lasts until then would never end.
 test('clock: whoever sets it, sessions go on, people log in, and nobody stays shut out', {

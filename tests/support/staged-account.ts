@@ -13,6 +13,7 @@ import { openHomes } from '../../src/vfs/home.ts'
 import { measure } from '../../src/vfs/measure.ts'
 import type { Pace, Paces } from '../../src/vfs/pace.ts'
 import type { Durable, StagedFileSystem } from '../../src/vfs/staged.ts'
+import type { UploadStore } from '../../src/vfs/uploads.ts'
 
 export interface AccountOptions {
   readonly bytes?: number | null
@@ -24,6 +25,8 @@ export interface AccountOptions {
   readonly durable?: Durable
   readonly overwrite?: 'staged' | 'in-place'
   readonly paces?: Paces
+  /** Changes where uploads are written down. */
+  readonly uploads?: (store: UploadStore) => UploadStore
   /** Where homes lie, instead of beside the rest: another device. */
   readonly homes?: string
   /** The files and rows of one whose process was killed. */
@@ -60,7 +63,8 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
   const home = join(folder, 'home', 'ada')
   await mkdir(home, { recursive: true })
   const database = shared?.database ?? openDatabase(':memory:')
-  const uploads = sqlUploads(database)
+  const { uploads: changed = (store) => store } = options
+  const uploads = changed(sqlUploads(database))
   const books = openBooks({
     ledger: sqlLedger({
       database,

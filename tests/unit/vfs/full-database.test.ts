@@ -1,0 +1,170 @@
+// The disk of the database is full, the homes' is not: uploads are refused or kept as they are, and nothing stays open.
+import assert from 'node:assert/strict'
+import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
+import type { Siblings } from '../../../src/base/siblings.ts'
+import { alone } from '../../../src/base/siblings.ts'
+import type { UploadStore } from '../../../src/vfs/uploads.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import { balanced, bytes, isPartial, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+
+const CHANGES = [
+  'addPartial',
+  'removePartial',
+  'putShelved',
+  'removeShelved',
+  'addFailed',
+  'takeFailed',
+] as const
+const beside: Siblings = { ...alone, count: 1 }
+
+/** A store that changes nothing while `full`. */
+function fillable() {
+  const state = { full: false }
+  const uploads = (store: UploadStore): UploadStore => {
+    const changes = CHANGES.map((name) => [
+      name,
+      (...words: never[]) => {
+        if (state.full) throw new OpError('ENOSPC', "The server's disk is full")
+        return (store[name] as (...words: never[]) => unknown)(...words)
+      },
+    ])
+    return { ...store, ...Object.fromEntries(changes) }
+  }
+  return { state, uploads }
+}
+
+/** The files under a folder that this process has open. */
+function openUnder(folder: string): number {
+  return readdirSync('/proc/self/fd').filter((name) => {
+    try {
+      return (
+        fstatSync(Number(name)).isFile() && readlinkSync(`/proc/self/fd/${name}`).startsWith(`${folder}/`)
+      )
+    } catch {
+      // The one of this listing is gone.
+      return false
+    }
+  }).length
+}
+
+test('full database: a new file that is whole is whole, and one that is not stays partial beyond a kill', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads })
+  const vfs = await ada.session()
+  const [whole, left] = [await vfs.open(p('/whole'), NEW), await vfs.open(p('/left'), NEW)]
+  await whole.write(bytes('123'), 0)
+  await left.write(bytes('456'), 0)
+
+  state.full = true
+  await whole.close()
+  await left.abandon()
+
+  assert.ok(!(await isPartial(vfs, '/whole')))
+  assert.ok(await isPartial(vfs, '/left'))
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+  await using killed = await stagedAccount({ after: ada })
+  assert.ok(await isPartial(await killed.session(), '/left'))
+})
+
+test('full database: what was owed is written down with the next upload', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads })
+  const vfs = await ada.session()
+  const left = await vfs.open(p('/left'), NEW)
+  await left.write(bytes('456'), 0)
+  state.full = true
+  await left.abandon()
+  state.full = false
+
+  await put(vfs, '/next', 'x')
+
+  const row = ada.database.prepare('SELECT count(*) AS marks FROM partial_file').get()
+  assert.deepEqual({ ...row }, { marks: 1 })
+})
+
+test('full database: a write that failed is told at CLOSE, and the file is closed', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads, bytes: 4 })
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await refuses('EDQUOT', () => file.write(bytes('12345'), 0))
+
+  state.full = true
+
+  await refuses('EIO', () => file.close())
+  assert.ok(await isPartial(vfs, '/a'))
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+})
+
+test('full database: beside other processes an OPEN is refused with the sentence, and leaves nothing open', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads, siblings: beside })
+  const vfs = await ada.session()
+
+  state.full = true
+
+  await refuses('ENOSPC', () => vfs.open(p('/a'), NEW))
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+  state.full = false
+  await put(vfs, '/a', 'now')
+  assert.equal(await onDisk(ada, 'a'), 'now')
+})
+
+test('full database: a CLOSE that cannot be written down says so, and leaves the file partial', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads, siblings: beside })
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('123'), 0)
+
+  state.full = true
+
+  await refuses('ENOSPC', () => file.close())
+  assert.ok(await isPartial(vfs, '/a'))
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+})
+
+for (const [how, end] of [
+  ['committed', 'close'],
+  ['interrupted', 'abandon'],
+] as const) {
+  test(`full database: an overwrite is ${how} with nothing left open or reserved`, async () => {
+    const { state, uploads } = fillable()
+    await using ada = await stagedAccount({ uploads, bytes: 1000, keepMs: 0 })
+    const vfs = await ada.session()
+    await put(vfs, '/a', 'old')
+    const file = await vfs.open(p('/a'), NEW)
+    await file.write(bytes('newer'), 0)
+
+    state.full = true
+    await file[end]()
+
+    assert.equal(await onDisk(ada, 'a'), end === 'close' ? 'newer' : 'old')
+    assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+    assert.equal(ada.book.usage.reserved, 0)
+    state.full = false
+    await put(vfs, '/a', 'newest')
+    assert.deepEqual(readdirSync(ada.staging), [])
+    await balanced(ada)
+  })
+}
+
+test('full database: an overwrite that cannot keep the old file leaves it whole', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads, bytes: 1000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('newer'), 0)
+
+  state.full = true
+
+  await refuses('ENOSPC', () => file.close())
+  assert.equal(await onDisk(ada, 'a'), 'old')
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+  assert.equal(ada.book.usage.reserved, 0)
+  await refuses('ENOSPC', () => vfs.open(p('/a'), NEW))
+  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
+})
