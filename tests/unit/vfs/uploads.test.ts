@@ -7,6 +7,7 @@ import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import { measure } from '../../../src/vfs/measure.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -450,10 +451,14 @@ test('interrupted overwrite: of two of a name the later one is the part', async 
 })
 
 test('interrupted overwrite: parts are given up, the oldest first, when room is needed', async () => {
-  await using ada = await stagedAccount({ bytes: 100 })
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ bytes: 100, clock })
   const vfs = await ada.session()
   for (const name of ['/a', '/b', '/c']) await put(vfs, name, '12345')
-  for (const name of ['/a', '/b', '/c']) await interrupted(vfs, name, 'x'.repeat(20))
+  for (const name of ['/a', '/b', '/c']) {
+    await interrupted(vfs, name, 'x'.repeat(20))
+    clock.pass(1)
+  }
   assert.equal(ada.book.usage.reserved, 60)
 
   await put(vfs, '/d', 'y'.repeat(50))
