@@ -2,11 +2,13 @@ import type { Account, Authenticator, Identity } from './accounts/account.ts'
 import type { Actions } from './accounts/actions.ts'
 import { authenticatorOver } from './accounts/authenticator.ts'
 import type { Guard } from './accounts/guard.ts'
+import { fingerprintOf } from './accounts/keys.ts'
 import { neighbourhood } from './accounts/network.ts'
 import type { SecondSteps } from './accounts/second-step.ts'
 import type { Desk } from './admin/desk.ts'
 import { adminExec } from './admin/exec.ts'
 import { menu } from './admin/menu.ts'
+import type { Audit } from './base/audit.ts'
 import type { Clock } from './base/clock.ts'
 import { descriptorLimit, firstOfReserve } from './base/descriptors.ts'
 import { markOf, processLives, processName } from './base/living.ts'
@@ -20,7 +22,7 @@ import type { LiveSettings } from './settings.ts'
 import { sftp } from './sftpd/subsystem.ts'
 import { exec } from './shell/exec.ts'
 import { shell } from './shell/shell.ts'
-import { openHostKeys } from './ssh/hostkeys.ts'
+import { type HostKey, openHostKeys } from './ssh/hostkeys.ts'
 import { type Porch, serve } from './ssh/server.ts'
 import type { SessionHandler, SessionRequest } from './ssh/session.ts'
 import { digests } from './transfer/digest.ts'
@@ -70,6 +72,13 @@ export interface Service extends AsyncDisposable {
   letGo(account: string): Promise<Luggage | false>
   /** It comes from another process. */
   receive(account: string, luggage: Luggage): void
+}
+
+/** The server's keys; that one was made is in the audit. */
+export function hostKeysIn(folder: string, audit: Audit): Promise<readonly HostKey[]> {
+  return openHostKeys(folder, ({ type, blob }) =>
+    audit.record({ event: 'host key made', type, fingerprint: fingerprintOf({ type, blob }) }),
+  )
 }
 
 export async function openService(parts: ServiceParts): Promise<Service> {
@@ -132,7 +141,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
   const porch = undo.use(
     await serve({
       listen: parts.listen,
-      hostKeys: await openHostKeys(first.hostkeys),
+      hostKeys: await hostKeysIn(first.hostkeys, office.audit),
       limits: limitsOf(settings, oneOf?.of ?? 1),
       log,
       clock,

@@ -10,9 +10,8 @@ import type { Log } from './base/log.ts'
 import type { Siblings } from './base/siblings.ts'
 import type { Office } from './office.ts'
 import { endConnection, endConnectionsFrom, lookAround, type Place } from './place.ts'
-import { openService } from './service.ts'
+import { hostKeysIn, openService } from './service.ts'
 import type { LiveSettings } from './settings.ts'
-import { openHostKeys } from './ssh/hostkeys.ts'
 import { liveTransfers } from './transfer/live.ts'
 import { settleFresh } from './vfs/fresh.ts'
 import { openUploadsIn, settleHomes } from './vfs/home.ts'
@@ -79,7 +78,7 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
   const { settings, office, clock, guard, desk, failed, process } = parts
   const { var: folder, hostkeys } = settings.now
   // Made here, so that they do not each make some.
-  await openHostKeys(hostkeys)
+  await hostKeysIn(hostkeys, office.audit)
   for (const name of readdirSync(folder))
     if (/^worker-\d+\.sock$/.test(name)) rmSync(join(folder, name), { force: true })
   const rules = settings.view({ keepMs: 'keep-replaced', partMs: 'keep-parts' })

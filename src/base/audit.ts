@@ -30,6 +30,8 @@ export type AdminEvent =
 /** A fact that a person may be asked about later. */
 export type AuditEvent =
   | (AdminEvent & By)
+  /** Who has known the server by another key is told that it is an impostor. */
+  | { readonly event: 'host key made'; readonly type: string; readonly fingerprint: string }
   | {
       readonly event: 'login accepted' | 'login refused'
       readonly account: string

@@ -22,13 +22,17 @@ const KINDS = [
   },
 ]
 
-/** The keys in `folder`, made there (0600) where they are missing. EACCES when others than the owner could read one. */
-export async function openHostKeys(folder: string): Promise<readonly HostKey[]> {
+/** The keys in `folder`, made there (0600) where they are missing, which `made` is told. EACCES when others than the owner could read one. */
+export async function openHostKeys(
+  folder: string,
+  made: (key: HostKey) => void = () => {},
+): Promise<readonly HostKey[]> {
   await mkdir(folder, { recursive: true })
   const keys: HostKey[] = []
   for (const { file, make } of KINDS) {
     const path = join(folder, file)
-    const secret = await secretIn(path, make)
+    const found = await secretIn(path)
+    const secret = found ?? (await madeAt(path, make))
     const parsed = ssh2.utils.parseKey(secret)
     if (parsed instanceof Error) {
       throw new OpError(
@@ -36,7 +40,9 @@ export async function openHostKeys(folder: string): Promise<readonly HostKey[]> 
         `"${path}" is not a private key without passphrase: remove it, and a new one is made`,
       )
     }
-    keys.push({ type: parsed.type, secret, blob: parsed.getPublicSSH() })
+    const key = { type: parsed.type, secret, blob: parsed.getPublicSSH() }
+    if (found === undefined) made(key)
+    keys.push(key)
   }
   return keys
 }
@@ -53,7 +59,7 @@ export function wholeEd25519<T extends { readonly private: string }>(make: () =>
   }
 }
 
-async function secretIn(path: string, make: () => { private: string; public: string }): Promise<Buffer> {
+async function secretIn(path: string): Promise<Buffer | undefined> {
   try {
     const { mode } = await stat(path)
     if ((mode & 0o077) !== 0) {
@@ -64,8 +70,12 @@ async function secretIn(path: string, make: () => { private: string; public: str
     }
     return await readFile(path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
   }
+}
+
+async function madeAt(path: string, make: () => { private: string; public: string }): Promise<Buffer> {
   const pair = make()
   await writeFile(path, pair.private, { mode: 0o600, flag: 'wx' })
   await writeFile(`${path}.pub`, `${pair.public}\n`, { mode: 0o644 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -94,6 +95,30 @@ test('start: the first one makes keys that only the owner reads, two accounts, a
     assert.equal(statSync(join(at.cwd, path)).mode & 0o077, 0, path)
   }
   assert.equal(statSync(join(at.cwd, 'var/control.sock')).mode & 0o777, 0o600)
+})
+
+test('start: that host keys were made is in the audit, once', async () => {
+  const at = place('hostkeys')
+  for (let turn = 0; turn < 2; turn++) {
+    await using server = start(at)
+    await server.says(/listening on/)
+    server.child.kill('SIGTERM')
+    await server.ended()
+  }
+
+  const folder = join(at.cwd, 'var/audit')
+  const lines = readdirSync(folder)
+    .flatMap((file) => readFileSync(join(folder, file), 'utf8').trim().split('\n'))
+    .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
+  const made = ['ssh_host_ed25519_key', 'ssh_host_rsa_key'].map((file) => {
+    const [type = '', blob = ''] = readFileSync(join(at.cwd, 'hostkeys', `${file}.pub`), 'utf8').split(' ')
+    const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64')
+    return { event: 'host key made', type, fingerprint: `SHA256:${digest.replace(/=+$/, '')}` }
+  })
+  assert.deepEqual(
+    lines.map(({ at: _, ...line }) => line),
+    made,
+  )
 })
 
 test('start: SIGTERM ends it with 0, and leaves neither lock nor socket', async () => {

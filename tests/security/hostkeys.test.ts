@@ -1,11 +1,11 @@
 // Who has a host key is the server, to everybody who has ever connected to it.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempDisposableSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempDisposableSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import ssh2 from 'ssh2'
-import { openHostKeys } from '../../src/ssh/hostkeys.ts'
+import { type HostKey, openHostKeys } from '../../src/ssh/hostkeys.ts'
 
 // Made by ssh2 1.17's generateKeyPairSync: its public key began with a zero byte, which is missing.
 const SHORT = `-----BEGIN OPENSSH PRIVATE KEY-----
@@ -43,6 +43,23 @@ test('hostkeys: made at the first start for the owner alone, and the same at the
   )
   assert.deepEqual(second, first)
   for (const file of FILES) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
+})
+
+test('hostkeys: each is told when it is made, and then no more', async (t) => {
+  const folder = newFolder(t)
+  const told: HostKey[] = []
+
+  const keys = await openHostKeys(folder, (key) => told.push(key))
+  assert.deepEqual(told, keys)
+  await openHostKeys(folder, (key) => told.push(key))
+  assert.equal(told.length, 2)
+  rmSync(join(folder, FILES[1]!))
+  await openHostKeys(folder, (key) => told.push(key))
+
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ['ssh-ed25519', 'ssh-rsa', 'ssh-rsa'],
+  )
 })
 
 test('hostkeys: one that ssh2 made too short is made again', async (t) => {
