@@ -36,8 +36,8 @@ const text = (...words: readonly string[]) => words.flatMap((word) => word.split
 
 /** What was made here and must be nowhere. */
 const secrets = [SECRET]
-/** Words that have a test of their own below. */
-const ELSEWHERE = ['session end', 'server drain']
+/** Words that have a test of their own: below, and restart with several processes in workers.test.ts. */
+const ELSEWHERE = ['session end', 'server drain', 'server restart']
 
 /** In this order: each row finds what those before it left. */
 const ROWS: readonly Row[] = [
@@ -213,6 +213,7 @@ const ROWS: readonly Row[] = [
     words: text('server status --json'),
     json: (value: { quota: { accounts: number } }) => assert.ok(value.quota.accounts >= 4),
   },
+  { words: text('server restart'), status: 1, complains: /One process serves alone \(workers = 1\)/ },
   { words: text('user del bob'), status: 2, complains: /Nobody is there to be asked: say --yes/ },
   {
     words: text('user del bob --yes --json'),
