@@ -97,7 +97,12 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
       folder: folders.local,
       remoteFolder: folders.remote,
     }
-    const errors = await move(parts).finally(() => current.over())
+    const errors = await move(parts)
+      .catch((error: unknown) => {
+        if (now.aborted) throw new OpError('ECANCELED', STOPPED, { cause: error })
+        throw error
+      })
+      .finally(() => current.over())
     if (errors.length > 0)
       throw new OpError(
         errors[0]!.code,

@@ -3,7 +3,6 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { CommandContext } from '../commands/command.ts'
 import { complete } from '../commands/completion.ts'
-import { statusOfError } from '../commands/language.ts'
 import { quoteWord } from '../commands/quoting.ts'
 import { lost } from '../ssh/dial.ts'
 import type { Digests } from '../transfer/digest.ts'
@@ -67,7 +66,11 @@ export function openSides({
     },
     async run(text, signal) {
       const now = await live()
-      const stop = (): void => now.vfs.session.end()
+      const stop = (): void => {
+        now.vfs.session.end()
+        // It was not lost: the next one is no news.
+        line = undefined
+      }
       signal.addEventListener('abort', stop, { once: true })
       const vfs = now.isOurs ? { ...now.vfs, restore: (path: VirtualPath) => restore(now, path) } : now.vfs
       const there = contextOver(
@@ -80,8 +83,8 @@ export function openSides({
       try {
         await words.runAt(text, there, local)
       } catch (error) {
-        if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled', { cause: error })
-        throw error
+        if (isOpError(error, 'ECANCELED') || !signal.aborted) throw error
+        throw new OpError('ECANCELED', CANCELLED, { cause: error })
       } finally {
         signal.removeEventListener('abort', stop)
       }
@@ -183,7 +186,7 @@ export async function converse({
     if (line.trim() !== '') {
       running = new AbortController()
       try {
-        if (await told(() => runLine(sides, line, running!.signal), complain, '^C')) break
+        if (await told(() => runLine(sides, line, running!.signal), complain)) break
       } finally {
         running = undefined
       }
@@ -209,22 +212,21 @@ export async function script(
   return 0
 }
 
+/** There is no more to say of it. */
+const CANCELLED = 'Cancelled'
+
 function runLine(sides: Sides, line: string, signal: AbortSignal): Promise<boolean> {
   if (line.length > MOST_LINE) throw new OpError('EUSAGE', `That line is longer than ${MOST_LINE} characters`)
   return sides.run(Buffer.from(line).toString('latin1'), signal)
 }
 
 /** Errors are told, and the prompt goes on. */
-async function told(
-  work: () => Promise<boolean>,
-  complain: (line: string) => void,
-  cancelled: string,
-): Promise<boolean> {
+async function told(work: () => Promise<boolean>, complain: (line: string) => void): Promise<boolean> {
   try {
     return await work()
   } catch (error) {
     if (!isOpError(error)) throw error
-    if (statusOfError(error) === 130) complain(cancelled)
+    if (error.message === CANCELLED) complain('^C')
     else if (error.message !== '') complain(error.message)
     if (error.code === 'ECONNRESET') complain(`${lost().message}: the next word connects again`)
     return false

@@ -84,3 +84,26 @@ for (const columns of [80, 40])
     proxy.cutAfter([])
     await terminal.sees(/MD5/)
   })
+
+test('client at a terminal: ^C in a transfer says how to go on, and the same again does', {
+  skip,
+}, async () => {
+  await using proxy = await startCuttingProxy(server.port)
+  writeFileSync(join(server.folder, 'stopped.bin'), noise(8_000_000, 9))
+  // It stands still after some bytes: nothing comes back before the words are said again.
+  proxy.cutAfter([4_000_000, ...Array.from({ length: 200 }, () => 1)])
+  const words = ['-F', server.sshConfig, '-P', String(proxy.port), '-o', 'UserKnownHostsFile=/dev/null']
+  const all = [...client, ...words, '-o', 'StrictHostKeyChecking=accept-new', 'ftp']
+  await using terminal = await openTerminal(all, { columns: 80, rows: 24, env, cwd: server.folder })
+  await terminal.sees(/ada:\/> $|ada:\/>$/)
+  await terminal.type('put stopped.bin')
+  await terminal.press('Enter')
+  await terminal.sees(/\d+% .*waiting for the connection/)
+
+  proxy.cutAfter([])
+  await terminal.press('C-c')
+  await terminal.sees(/Stopped\. What was moved is kept: say the same again to go on from there\s+ada:\/>/)
+  await terminal.press('Up', 'Enter')
+
+  await terminal.sees(/"stopped\.bin" -> [\s\S]*ada:\/>/)
+})
