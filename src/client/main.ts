@@ -71,8 +71,7 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
       return errors.length === 0 ? 0 : 1
     } catch (error) {
       report.over()
-      if (signal.aborted) says(process.stderr)(STOPPED)
-      throw error
+      throw signal.aborted ? new OpError('ECANCELED', STOPPED, { cause: error }) : error
     }
   }
 
