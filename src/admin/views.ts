@@ -18,6 +18,7 @@ import { quotaTotals, showTransfer, statusRows } from './server-rows.ts'
 import { showSpan, showTime } from './show.ts'
 import { bar, fittedTable } from './table.ts'
 
+/** Each time it is asked anew whether who looks is still an admin. */
 const REFRESH_MS = 1_000
 /** Log lines that are looked through, and that can be scrolled back. */
 const MOST_LOG = 2_000
@@ -25,7 +26,6 @@ const MOST_LOG = 2_000
 /** Who is logged in and what they move, live; Enter ends the one that is marked. */
 export async function sessions(desktop: Desktop): Promise<string | undefined> {
   const { screen, parts } = desktop
-  const desk = await deskOf(desktop)
   let at = 0
   for (;;) {
     let rows: readonly LiveRow[] = []
@@ -33,7 +33,7 @@ export async function sessions(desktop: Desktop): Promise<string | undefined> {
     await screen.live({
       everyMs: REFRESH_MS,
       async draw() {
-        rows = await desk.sessions()
+        rows = await (await deskOf(desktop)).sessions()
         at = Math.max(0, Math.min(at, rows.length - 1))
         return sessionLines(rows, at, screen.columns, screen.rows, parts.now())
       },
@@ -126,7 +126,6 @@ export async function bans(desktop: Desktop): Promise<string | undefined> {
 /** The last lines of today's log, live; what is typed filters them. */
 export async function log(desktop: Desktop): Promise<string | undefined> {
   const { screen } = desktop
-  const desk = await deskOf(desktop)
   let filter = ''
   /** Lines that are left out at the end. */
   let back = 0
@@ -134,7 +133,7 @@ export async function log(desktop: Desktop): Promise<string | undefined> {
     everyMs: REFRESH_MS,
     async draw() {
       const wanted = filter
-      const lines = await desk.logLines(MOST_LOG, wanted)
+      const lines = await (await deskOf(desktop)).logLines(MOST_LOG, wanted)
       const room = Math.max(1, screen.rows - 3)
       back = Math.max(0, Math.min(back, lines.length - room))
       const end = lines.length - back
@@ -163,14 +162,13 @@ export async function log(desktop: Desktop): Promise<string | undefined> {
 /** What the server is and does, live; D drains it. */
 export async function serverStatus(desktop: Desktop): Promise<string | undefined> {
   const { screen, parts } = desktop
-  const desk = await deskOf(desktop)
   const quota = await quotaTotals(desktop)
   let last: { readonly at: number; readonly received: number; readonly sent: number } | undefined
   let stop = false
   await screen.live({
     everyMs: REFRESH_MS,
     async draw() {
-      const status = await desk.status()
+      const status = await (await deskOf(desktop)).status()
       const now = parts.now()
       const per = (bytes: number, before: number | undefined): string =>
         `${showBytes(Math.round(((bytes - (before ?? bytes)) * 1000) / Math.max(1, now - (last?.at ?? now))))}/s`

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { TOTP } from 'otpauth'
 import { newAccount } from '../../../src/accounts/rules.ts'
 import { menu } from '../../../src/admin/menu.ts'
+import { memoryDesk } from '../../support/memory-desk.ts'
 import { memoryOffice } from '../../support/memory-office.ts'
 import { person } from '../../support/person.ts'
 
@@ -151,3 +152,24 @@ test('menu: whoever goes back before the proof, or gives none, leaves nobody ask
     assert.deepEqual(made.audited, [])
   }
 })
+
+for (const [keys, picture] of [
+  ['s\r', '1 logged in'],
+  ['l\r', 'type to filter'],
+  ['ss\r', 'version'],
+] as const) {
+  test(`menu: an admin who expires while "${picture}" is shown sees no more of it`, async () => {
+    const made = await office(2)
+    const { desk } = await memoryDesk()
+    const { session, press, sees } = person(80, 24, 'admin0')
+    const status = menu({ actions: made.actions, now: () => 0, desk })(session)
+    await sees('Esc goes to Exit')
+    press(keys)
+    await sees(picture)
+    await made.actions.set({ name: 'admin1', role: 'admin', from: '192.0.2.9' }, 'admin0', { expires: 1 })
+    await sees('"admin0" has expired')
+    press('e\r')
+
+    assert.equal(await status, 0)
+  })
+}
