@@ -96,7 +96,7 @@ export function serveConnection(
     if (identity === undefined) parts.onRubbish()
     cut()
   }
-  const hearing = stopReadingFromTheDeaf(socket, () =>
+  const hearing = stopReadingFromTheDeaf(socket, insideOf(peer)._protocol, () =>
     identity === undefined ? MOST_FOR_STRANGERS : 2 * limits.queued,
   )
   const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, () => shown.asked === true, offend)

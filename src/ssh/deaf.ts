@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
+import type { ProtocolInside } from './peer.ts'
 
 /** Below this much the client reads what it is told, in bytes. */
 const HEARD = 64 * 1024
 /** What it may send while it does not, in bytes: requests as short as theirs have answers that cost ten times their length. */
 const MOST_UNHEARD = 1024 * 1024
-/** Requests of the connection itself in one turn of the loop; then others are served first. */
-const MOST_A_TURN = 500
+/** Requests of the connection itself in one turn of the loop; then others are served first. Some 5 ms of work. */
+const MOST_A_TURN = 100
 
 export interface Hearing {
   /** A request came that ssh2 answers by itself. */
@@ -15,12 +16,18 @@ export interface Hearing {
 /**
  * Stops reading from a client that does not read what it is told, so that answers do not pile up: those to requests
  * of the connection, which no window bounds. `most` bytes may wait to be sent; it goes on when they are gone. And from
- * one that asks so much that nobody else would be served, until they were.
+ * one that asks so much that nobody else would be served, until they were: what it has sent beyond that waits, too.
  */
-export function stopReadingFromTheDeaf(socket: Socket, most: () => number): Hearing {
+export function stopReadingFromTheDeaf(
+  socket: Socket,
+  protocol: Pick<ProtocolInside, '_onPayload' | '_parse' | 'parse'>,
+  most: () => number,
+): Hearing {
   let unheard = 0
   let waits = false
   let asked = 0
+  /** Read, and not parsed in the turn in which it came. */
+  let held: Buffer | undefined
   const resume = (): void => {
     if (!waits && asked < MOST_A_TURN) socket.resume()
   }
@@ -39,8 +46,23 @@ export function stopReadingFromTheDeaf(socket: Socket, most: () => number): Hear
   })
   const nextTurn = (): void => {
     const paused = asked >= MOST_A_TURN
+    const late = held
     asked = 0
+    held = undefined
+    if (socket.destroyed) return
+    if (late !== undefined) socket.emit('data', late)
     if (paused) resume()
+  }
+  const onPayload = protocol._onPayload
+  // ssh2's deciphers go on to the end of what was read unless they are told something; `false` is: stop behind this packet.
+  protocol._onPayload = (payload) => {
+    const next = onPayload(payload)
+    return next === undefined && asked >= MOST_A_TURN ? false : next
+  }
+  protocol.parse = (chunk, from, to) => {
+    let at = from
+    while (at < to && asked < MOST_A_TURN) at = protocol._parse(chunk, at, to) ?? to
+    if (at < to) held = Buffer.concat([...(held === undefined ? [] : [held]), chunk.subarray(at, to)])
   }
   return {
     asked() {

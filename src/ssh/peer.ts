@@ -22,6 +22,9 @@ export interface ProtocolInside extends HybridProtocol {
   readonly _decipher: { _onPayload: OnPayload; _packet: Uint8Array | null }
   /** Given to each new decipher. */
   _onPayload: OnPayload
+  /** Opens what was read, to its end or as far as `_parse` came; `_parse` gives where it stopped. */
+  parse(chunk: Buffer, from: number, to: number): void
+  _parse(chunk: Buffer, from: number, to: number): number | undefined
   /** Something came: the keepalive's count begins again. */
   _onPacket(): void
   channelOpenFail(recipient: number, reason: number, text: string): void

@@ -1,3 +1,5 @@
+// Mallory has an account like everybody else, and speaks SFTP by hand: she asks for gigabytes that she never reads, opens
+// without closing, sends lengths that lie and names with control sequences in them. It costs her session, and nobody else.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

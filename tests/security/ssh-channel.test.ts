@@ -1,3 +1,5 @@
+// Mallory is logged in and bends the channels of her connection: sizes that ssh2 loops on, data that nobody made room for,
+// channels without number, closed before they began, or on to other machines. She is refused or cut off.
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'

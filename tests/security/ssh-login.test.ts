@@ -1,3 +1,5 @@
+// Mallory has no account. She has ada's public key, names that are words of JavaScript and messages that no client sends:
+// she must not get in by them, and the server must not go down of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import ssh2 from 'ssh2'
