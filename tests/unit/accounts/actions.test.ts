@@ -225,3 +225,31 @@ test('actions: what no account can have is refused when it is made and when it i
     assert.equal(await accounts.get('new'), undefined)
   }
 })
+
+test('actions: a password of seven characters, or one that everybody knows, is none, by any way', async () => {
+  for (const [password, why] of [
+    ['seven77', /too short/],
+    ['', /too short/],
+    ['password', /everybody knows/],
+  ] as const) {
+    const { accounts, actions, audited } = await office()
+
+    await refuses(actions.setPassword(GRACE, 'ada', password), 'EINVAL', why)
+    await refuses(actions.add(GRACE, { name: 'new', password }), 'EINVAL', why)
+    assert.equal(await accounts.get('new'), undefined)
+    assert.deepEqual(audited, [])
+  }
+  const { actions } = await office()
+  await actions.setPassword(GRACE, 'ada', 'eight888')
+})
+
+test('actions: with another password an account is no longer the one of the first start', async () => {
+  const { accounts, actions } = await office()
+  await accounts.update('ada', (account) => ({ ...account, demo: true }))
+  await actions.set(GRACE, 'ada', { sessions: 3 })
+  assert.equal((await accounts.get('ada'))?.demo, true)
+
+  await actions.setPassword(GRACE, 'ada', 'long enough')
+
+  assert.equal((await accounts.get('ada'))?.demo, false)
+})
