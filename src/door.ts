@@ -14,7 +14,7 @@ import { Fresh, type FreshParts } from './vfs/fresh.ts'
 import type { OpenHomes } from './vfs/home.ts'
 import { permitted } from './vfs/permitted.ts'
 import { Throttle, throttled } from './vfs/throttle.ts'
-import type { VirtualFileSystem } from './vfs/vfs.ts'
+import type { FileHandle, OpenFlags, VirtualFileSystem, VirtualPath } from './vfs/vfs.ts'
 
 export interface DoorParts {
   readonly accounts: AccountStore
@@ -140,20 +140,21 @@ export function openDoor({
           fresh,
         },
       )
+      const { request } = session
+      const facts = { account: name, session: session.id }
+      const capped = (file: FileHandle, path: VirtualPath, flags: OpenFlags): FileHandle => {
+        const slow = throttled(file, throttle, session.signal)
+        if (request.type !== 'exec' || !isScp(request.command)) return slow
+        return followed(slow, { ...facts, path, since: clock.now() }, flags, transfers)
+      }
       return {
         ...tree,
         open: (path, flags, attrs) =>
-          then(tree.open(path, flags, attrs), (file) => {
-            const capped = throttled(file, throttle, session.signal)
-            const { request } = session
-            if (request.type !== 'exec' || !isScp(request.command)) return capped
-            return followed(
-              capped,
-              { account: name, session: session.id, path, since: clock.now() },
-              flags,
-              transfers,
-            )
-          }),
+          then(tree.open(path, flags, attrs), (file) => capped(file, path, flags)),
+        ...(tree.resume && {
+          resume: (path: VirtualPath, size: number) =>
+            then(tree.resume!(path, size), (file) => capped(file, path, { read: true, write: true })),
+        }),
       }
     },
     changed: ({ name, rate }) => seats.get(name)?.throttle.set(rate),

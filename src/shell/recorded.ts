@@ -1,7 +1,7 @@
 import { type Awaitable, then } from '../base/awaitable.ts'
 import { shown } from '../base/escape.ts'
 import type { Log } from '../base/log.ts'
-import { type LiveTransfers, sizeOf, type Transfer } from '../transfer/live.ts'
+import { followed, type LiveTransfers } from '../transfer/live.ts'
 import type { FileHandle, OpenFlags, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 
 export interface RecordParts {
@@ -51,59 +51,14 @@ export function recorded(vfs: VirtualFileSystem, parts: RecordParts): VirtualFil
   }
 }
 
-function recordedFile(file: FileHandle, path: VirtualPath, flags: OpenFlags, parts: RecordParts): FileHandle {
-  const moved: Transfer & { read: number; written: number } = {
-    account: parts.account,
-    session: parts.session,
-    path,
-    since: parts.now(),
-    read: 0,
-    written: 0,
-    ...sizeOf(file, flags),
-  }
-  const live = parts.live?.show(moved)
-  let over = false
-  const end = (event: string): void => {
-    if (over) return
-    over = true
-    live?.[Symbol.dispose]()
-    parts.log.info(event, { path: shown(path), read: moved.read, written: moved.written })
-  }
-  return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick
-    },
-    get appends() {
-      return file.appends
-    },
-    read: (into, offset) =>
-      then(file.read(into, offset), (count) => {
-        moved.read += count
-        return count
-      }),
-    write: (data, offset) =>
-      then(file.write(data, offset), () => {
-        for (const { length } of data) moved.written += length
-      }),
-    truncate: (size) => file.truncate(size),
-    stat: () => file.stat(),
-    setstat: (attrs) => file.setstat(attrs),
-    sync: () => file.sync(),
-    async close() {
-      try {
-        await file.close()
-      } catch (error) {
-        end('close failed')
-        throw error
-      }
-      end('close')
-    },
-    async abandon() {
-      await file.abandon()
-      end('forced close')
-    },
-  }
+function recordedFile(
+  file: FileHandle,
+  path: VirtualPath,
+  flags: OpenFlags,
+  { account, session, log, live, now }: RecordParts,
+): FileHandle {
+  const facts = { account, session, path, since: now() }
+  return followed(file, facts, flags, live, (how, { read, written }) =>
+    log.info(how, { path: shown(path), read, written }),
+  )
 }

@@ -73,15 +73,26 @@ export function liveTransfers(): LiveTransfers {
   }
 }
 
-/** A file that is shown among the transfers until its end: for sessions that have no table of handles. */
+/** How a file came to its end, in the log's words. */
+export type FileEnd = 'close' | 'close failed' | 'forced close'
+
+/** A file that is shown among the transfers until its end: for sessions that have no table of handles. `ended` is told of that, once. */
 export function followed(
   file: FileHandle,
   facts: Pick<Transfer, 'account' | 'session' | 'path' | 'since'>,
   flags: OpenFlags,
-  live: LiveTransfers,
+  live: LiveTransfers | undefined,
+  ended: (how: FileEnd, moved: { readonly read: number; readonly written: number }) => void = () => {},
 ): FileHandle {
   const transfer = { ...facts, read: 0, written: 0, ...sizeOf(file, flags) }
-  const shown = live.show(transfer)
+  const shown = live?.show(transfer)
+  let over = false
+  const end = (how: FileEnd): void => {
+    if (over) return
+    over = true
+    shown?.[Symbol.dispose]()
+    ended(how, transfer)
+  }
   return {
     get descriptor() {
       return file.descriptor
@@ -108,13 +119,18 @@ export function followed(
     stat: () => file.stat(),
     setstat: (attrs) => file.setstat(attrs),
     sync: () => file.sync(),
-    close() {
-      shown[Symbol.dispose]()
-      return file.close()
+    async close() {
+      try {
+        await file.close()
+      } catch (error) {
+        end('close failed')
+        throw error
+      }
+      end('close')
     },
-    abandon() {
-      shown[Symbol.dispose]()
-      return file.abandon()
+    async abandon() {
+      await file.abandon()
+      end('forced close')
     },
   }
 }

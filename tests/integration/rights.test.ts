@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
@@ -460,5 +461,13 @@ test('rights: caps on bandwidth hold for sftp, scp, exec and shell together, bot
 
   assert.ok(up >= 2900, `up took ${up} ms`)
   assert.ok(down >= 2900, `down took ${down} ms`)
+
+  writeFileSync(join(home, 'begun'), piece.subarray(0, 1000))
+  const proof = createHash('md5').update(piece.subarray(0, 1000)).digest('hex')
+  const input = Buffer.concat([piece, piece, piece])
+  const on = await took(() =>
+    run('ssh', [...config(), 'ftp', 'put', 'begun', '--offset', '1000', '--md5', proof], { input }),
+  )
+  assert.ok(on >= 1900, `what was gone on with took ${on} ms`)
   for (const name of ['a', 'b', 'c', 'd']) sameFile(join(home, name), join(local, 'piece'))
 })
