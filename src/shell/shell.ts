@@ -90,6 +90,8 @@ async function converse(
     awaitKeys()
   }
   lines.on('SIGINT', () => {
+    // Behind the line, not over what the cursor stands on.
+    lines.write(null, { ctrl: true, name: 'e' })
     terminal.output.write('^C\n')
     clearLine(lines)
     lines.prompt()
@@ -119,10 +121,16 @@ async function converse(
   session.draining.addEventListener('abort', stopping, { once: true })
 
   const waiting: string[] = []
+  /** ^C came before the command had begun. */
+  let unwanted = false
   let wake = (): void => {}
   lines.on('line', (line) => {
     waiting.push(line)
-    terminal.busy(() => running?.abort())
+    unwanted = false
+    terminal.busy(() => {
+      unwanted = true
+      running?.abort()
+    })
     wake()
   })
   lines.once('close', () => {
@@ -137,6 +145,8 @@ async function converse(
     const ended = (): void => running?.abort()
     session.signal.addEventListener('abort', ended, { once: true })
     try {
+      if (unwanted) running.abort()
+      signal.throwIfAborted()
       if (line.length >= MOST_LINE)
         throw new OpError('EUSAGE', `That line is longer than ${MOST_LINE} characters: it was not run`)
       await parts.language.run(Buffer.from(line).toString('latin1'), context)

@@ -126,6 +126,13 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
     },
     busy(stop) {
       interrupt = stop
+      // ^C may have come in one piece with the Return that began the command.
+      const at = stop === undefined || diverted ? -1 : keys.findLastIndex((piece) => piece.includes(CTRL_C))
+      if (at >= 0) {
+        keys.splice(0, at + 1, keys[at]!.subarray(keys[at]!.lastIndexOf(CTRL_C) + 1))
+        held = keys.reduce((sum, { length }) => sum + length, 0)
+        stop?.()
+      }
       wake()
     },
     write: (bytes) => new Promise((resolve) => output.write(bytes, () => resolve())),

@@ -7,9 +7,6 @@ import type { ByteChannel, PacketSink } from './session.ts'
 /** A channel as ssh2 has it. */
 export type StreamChannel = Duplex & { readonly stderr: Writable }
 
-/** Bytes that are read at a time: `read()` alone would join all that waits, up to the window of 2 MiB. */
-const MOST_READ = 128 * 1024
-
 /** A channel, with what its session's end waits for. */
 export interface ServedChannel extends ByteChannel {
   /** Everything put into the short way is on its way, or the channel has closed. */
@@ -49,8 +46,7 @@ export function byteChannel(
 
   async function* read(): AsyncGenerator<Uint8Array> {
     for (;;) {
-      const held = channel.readableLength
-      const chunk: Uint8Array | null = channel.read(held === 0 ? undefined : Math.min(held, MOST_READ))
+      const chunk: Uint8Array | null = channel.read()
       if (chunk !== null) yield chunk
       else if (channel.readableEnded) return
       else if (signal.aborted) throw gone()

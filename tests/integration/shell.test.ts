@@ -49,10 +49,20 @@ async function atPrompt(
   await work(terminal, async (line) => {
     await terminal.type(line)
     // Its echo first: the prompt of before is not the one that is waited for.
-    await terminal.sees(new RegExp(`${[...line].map(literal).join('\\n?')}$`))
+    await terminal.sees(new RegExp(`${wrappable(line)}$`))
     await terminal.press('Enter')
     return terminal.sees(PROMPT)
   })
+}
+
+/** A pattern for `text` wherever the terminal wraps it. */
+function wrappable(text: string): string {
+  return [...text].map(literal).join('\\n?')
+}
+
+async function leaveBy(terminal: Terminal, word: string): Promise<void> {
+  await terminal.type(word)
+  await terminal.press('Enter')
 }
 
 function literal(character: string): string {
@@ -80,7 +90,7 @@ for (const columns of [80, 40]) {
   conversation('unknown', ['lz', 'frobnicate', "cat 'never closed", 'ls --nothing'], columns)
 }
 
-conversation('folders', [
+const FOLDERS = [
   'mkdir a',
   'mkdir a',
   'mkdir b/c/d',
@@ -96,9 +106,9 @@ conversation('folders', [
   'rm b',
   'rm -f b',
   'ls',
-])
+]
 
-conversation('files', [
+const FILES = [
   'cp notes.txt copy.txt',
   'cp notes.txt copy.txt',
   'cat copy.txt',
@@ -115,9 +125,15 @@ conversation('files', [
   'restore notes.txt',
   'get nothing',
   'get',
-])
+]
 
-conversation('all-about', ['stat notes.txt', 'stat nothing', 'stat 照片/*', 'ls -a *2024*', 'ls */*.jpg'])
+const ALL_ABOUT = ['stat notes.txt', 'stat nothing', 'stat 照片/*', 'ls -a *2024*', 'ls */*.jpg']
+
+for (const columns of [80, 40]) {
+  conversation('folders', FOLDERS, columns, 60)
+  conversation('files', FILES, columns, 60)
+  conversation('all-about', ALL_ABOUT, columns, 60)
+}
 
 for (const columns of [80, 40])
   conversation(
@@ -148,33 +164,39 @@ for (const columns of [80, 40])
     60,
   )
 
-test(
-  'shell: Tab completes commands and names, in quotes, with blanks, CJK and control characters',
-  { skip },
-  () =>
-    atPrompt(async (terminal, enter) => {
-      const complete = async (typed: string, wanted: string): Promise<void> => {
-        await terminal.type(typed)
-        await terminal.press('Tab')
-        await terminal.sees(new RegExp(`> ${wanted.replace(/[\\$'[\]*.(]/g, '\\$&')}$`))
-        await terminal.press('C-c')
-        await terminal.sees(PROMPT)
-      }
-      await complete('sha', 'sha256')
-      await complete('help qui', 'help quit')
-      await complete('ls ph', 'ls photos/')
-      await complete('ls photos/I', 'ls photos/IMG_00')
-      await complete('cat my', 'cat my\\ reports/')
-      await complete("cat 'my reports/s", "cat 'my reports/spring plan.txt'")
-      await complete('cat "my reports/s', 'cat "my reports/spring plan.txt"')
-      await complete('cat 报', 'cat 报告\\ 2024.txt')
-      await complete('cat tw', "cat $'two\\nlines'")
-      await complete('cat ti', "cat $'title\\e]0;x\\a.txt'")
-      await complete('cd n', 'cd n')
-      assert.match(await enter("cat $'two\\nlines'"), /\ntwo lines\n/)
-      assert.match(await enter('cat ti*'), /\nnot a title\n/)
-    }),
-)
+for (const columns of [80, 40])
+  test(
+    `shell: Tab completes commands and names, in quotes, with blanks, CJK and control characters, at ${columns}`,
+    {
+      skip,
+    },
+    () =>
+      atPrompt(
+        async (terminal, enter) => {
+          const complete = async (typed: string, wanted: string): Promise<void> => {
+            await terminal.type(typed)
+            await terminal.press('Tab')
+            await terminal.sees(new RegExp(`> ${wrappable(wanted)}$`))
+            await terminal.press('C-c')
+            await terminal.sees(PROMPT)
+          }
+          await complete('sha', 'sha256')
+          await complete('help qui', 'help quit')
+          await complete('ls ph', 'ls photos/')
+          await complete('ls photos/I', 'ls photos/IMG_00')
+          await complete('cat my', 'cat my\\ reports/')
+          await complete("cat 'my reports/s", "cat 'my reports/spring plan.txt'")
+          await complete('cat "my reports/s', 'cat "my reports/spring plan.txt"')
+          await complete('cat 报', 'cat 报告\\ 2024.txt')
+          await complete('cat tw', "cat $'two\\nlines'")
+          await complete('cat ti', "cat $'title\\e]0;x\\a.txt'")
+          await complete('cd n', 'cd n')
+          assert.match(await enter("cat $'two\\nlines'"), /\ntwo lines\n/)
+          assert.match(await enter('cat ti*'), /\nnot a title\n/)
+        },
+        { columns },
+      ),
+  )
 
 test('shell: Tab twice shows what there is', { skip }, () =>
   atPrompt(async (terminal) => {
@@ -187,37 +209,58 @@ test('shell: Tab twice shows what there is', { skip }, () =>
   }),
 )
 
-test('shell: Up gives the lines of before, those of an earlier session too', { skip }, async () => {
-  await atPrompt(async (_, enter) => void (await enter('stat photos')))
-  await atPrompt(async (terminal) => {
-    await terminal.press('Up')
-    await terminal.sees(/> stat photos$/)
-    await terminal.press('C-a')
-    await terminal.type('ls -d ')
-    await terminal.press('C-c')
-    await terminal.sees(PROMPT)
+for (const columns of [80, 40])
+  test(`shell: Up gives the lines of before, those of an earlier session too, at ${columns}`, {
+    skip,
+  }, async () => {
+    const long = "stat photos/IMG_001.jpg 'and a second name'"
+    await atPrompt(
+      async (_, enter) => {
+        await enter('stat photos')
+        await enter(long)
+      },
+      { columns },
+    )
+    await atPrompt(
+      async (terminal, enter) => {
+        await terminal.press('Up')
+        await terminal.sees(new RegExp(`> ${wrappable(long)}$`))
+        await terminal.press('Up')
+        await terminal.sees(/> stat photos$/)
+        await terminal.press('C-a')
+        await terminal.type('ls -d ')
+        await terminal.sees(/> ls -d stat photos$/)
+        await terminal.press('C-c')
+        await terminal.sees(/\^C\n[^\n]*>$/)
+        assert.match(await enter('pwd'), /pwd\n\/\nada:\/>$/)
+      },
+      { columns },
+    )
   })
-})
 
-test('shell: ^C empties the line, and ends a command and not the shell', { skip }, () =>
-  atPrompt(async (terminal, enter) => {
-    await terminal.type('rm -r nothing of this')
-    await terminal.press('C-c')
-    await terminal.sees(/of this\^C\nada:\/>$/)
+for (const columns of [80, 40])
+  test(`shell: ^C empties the line, and ends a command and not the shell, at ${columns}`, { skip }, () =>
+    atPrompt(
+      async (terminal, enter) => {
+        await terminal.type('rm -r nothing of this, which is longer than a line of forty')
+        await terminal.press('C-c')
+        await terminal.sees(/f\n?orty\^C\nada:\/>$/)
 
-    const huge = join(server.home('ada'), 'huge')
-    writeFileSync(huge, '')
-    truncateSync(huge, 64 * 2 ** 30)
-    await terminal.type('md5 huge')
-    await terminal.press('Enter')
-    await terminal.press('C-c')
-    await terminal.sees(/md5 huge\n\^C\nada:\/>$/)
-    // The server counts what it took: it did not take this.
-    truncateSync(huge, 0)
-    assert.match(await enter('rm huge'), PROMPT)
-    assert.match(await enter('pwd'), /pwd\n\/\n/)
-  }),
-)
+        const huge = join(server.home('ada'), 'huge')
+        writeFileSync(huge, '')
+        truncateSync(huge, 64 * 2 ** 30)
+        await terminal.type('md5 huge')
+        await terminal.press('Enter')
+        await terminal.press('C-c')
+        await terminal.sees(/md5 huge\n\^C\nada:\/>$/)
+        // The server counts what it took: it did not take this.
+        truncateSync(huge, 0)
+        assert.match(await enter('rm huge'), PROMPT)
+        assert.match(await enter('pwd'), /pwd\n\/\n/)
+      },
+      { columns },
+    ),
+  )
 
 test('shell: one that is idle at its prompt is ended with a sentence, one whose command waits is not', {
   skip,
@@ -232,24 +275,32 @@ test('shell: one that is idle at its prompt is ended with a sentence, one whose 
   assert.equal(await terminal.ended(), 0)
 })
 
-test('shell: ^Z stops nothing, the server least of all', { skip }, () =>
-  atPrompt(async (terminal, enter) => {
-    await terminal.press('C-z')
-    assert.match(await enter('pwd'), /pwd\n\/\nada:\/>$/)
-  }),
-)
+for (const columns of [80, 40])
+  test(`shell: ^Z stops nothing, the server least of all, at ${columns}`, { skip }, () =>
+    atPrompt(
+      async (terminal, enter) => {
+        await terminal.press('C-z')
+        assert.match(await enter('pwd'), /pwd\n\/\nada:\/>$/)
+      },
+      { columns },
+    ),
+  )
 
 for (const [name, leave] of [
   ['^D', (terminal: Terminal) => terminal.press('C-d')],
-  ['bye', (terminal: Terminal) => terminal.type('bye\n')],
-  ['exit', (terminal: Terminal) => terminal.type('exit\n')],
+  ['bye', (terminal: Terminal) => leaveBy(terminal, 'bye')],
+  ['exit', (terminal: Terminal) => leaveBy(terminal, 'exit')],
 ] as const) {
-  test(`shell: ${name} leaves, with status 0`, { skip }, () =>
-    atPrompt(async (terminal) => {
-      await leave(terminal)
-      assert.equal(await terminal.ended(), 0)
-    }),
-  )
+  for (const columns of [80, 40])
+    test(`shell: ${name} leaves, with status 0, at ${columns}`, { skip }, () =>
+      atPrompt(
+        async (terminal) => {
+          await leave(terminal)
+          assert.equal(await terminal.ended(), 0)
+        },
+        { columns },
+      ),
+    )
 }
 
 test('shell: a line is drawn anew when the window changes, and listings fit the new one', { skip }, () =>

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { languageOf } from '../../../src/commands/language.ts'
 import { COMMANDS } from '../../../src/commands/table.ts'
+import { unlessAborted } from '../../../src/shell/cancel.ts'
 import { MOST_LINE } from '../../../src/shell/script.ts'
 import { shell } from '../../../src/shell/shell.ts'
 import type { ByteChannel } from '../../../src/ssh/session.ts'
@@ -16,6 +17,8 @@ const TURNS = 300
 /** A shell at a terminal; keys go in by `type`, and what it shows comes out by `shown`. */
 function openShell(idleMs = IDLE_MS) {
   const { session, channel, abort } = memorySession()
+  const vfs = new TinyVfs()
+  vfs.put('/x', 'x')
   const keys: Uint8Array[] = []
   let wake = (): void => {}
   let shown = ''
@@ -39,9 +42,13 @@ function openShell(idleMs = IDLE_MS) {
     packets: (sink) => channel.packets(sink),
   }
   const serve = shell({
-    open: () => new TinyVfs(),
+    open: () => vfs,
     language: languageOf(COMMANDS),
-    hash: { of: () => assert.fail('Nothing is hashed') } as never,
+    // Never done: until it is cancelled.
+    hash: {
+      of: (_account, _file, _what, signal) => unlessAborted(new Promise(() => {}), signal!),
+      async [Symbol.asyncDispose]() {},
+    },
     history: () => [],
     idleMs: () => idleMs,
     now: () => 0,
@@ -129,3 +136,34 @@ test('shell: while a command runs nobody is idle, whatever is typed meanwhile', 
 
   assert.doesNotMatch(ada.shown(), /Nothing was typed/)
 })
+
+for (const [name, pieces] of [
+  ['in one piece with its Return', ['md5 x\r\x03']],
+  ['after it has begun', ['md5 x\r', '\x03']],
+] as const)
+  test(`shell: ^C ends a command, ${name}`, async () => {
+    await using ada = openShell()
+    for (const piece of pieces) await ada.type(piece)
+
+    assert.match(ada.shown(), /\^C\r\n[^\n]*> [^\n]*$/)
+    await ada.type('pwd\r')
+    assert.match(ada.shown(), /\r\n\/\r\n/)
+  })
+
+test('shell: ^C with the cursor in the midst of a line overwrites none of it', async () => {
+  await using ada = openShell()
+  await ada.type('abc\x01')
+  const before = ada.shown().length
+  await ada.type('\x03')
+
+  // To the column behind "ada:/> abc", and only then.
+  assert.match(ada.shown().slice(before), /^\x1b\[\d*[CG][^\n]*\^C/)
+})
+
+for (const line of ['bye\n', 'exit\r'])
+  test(`shell: ${JSON.stringify(line)} leaves, with 0`, async () => {
+    await using ada = openShell()
+    await ada.type(line)
+
+    assert.equal(ada.status(), 0)
+  })
