@@ -35,7 +35,8 @@ export interface Staging {
 }
 
 export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: SubstituteParts['stat']): Staging {
-  const { account, shelf, shelved, partials, store, openUploads, book, inodes, refusals, sender } = parts
+  const { account, shelf, shelved, partials, store, openUploads, book, inodes, writers, refusals, sender } =
+    parts
   const mine = new Map<VirtualPath, Own>()
 
   const own = (path: VirtualPath): Own | undefined =>
@@ -87,7 +88,7 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
         shelved,
         durable: parts.durable !== 'never',
         place: (id, size, reserved) =>
-          substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, stat }),
+          substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, writers, stat }),
         reopen: (at) => vfs.open(at, { read: true, write: true }),
         over: () => mine.delete(path),
         failed: () => store.addFailed(account, path, sender, parts.now() + FAILED_MS),

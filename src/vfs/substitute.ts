@@ -6,6 +6,7 @@ import { type Partials, unlessFull } from './partials.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
 import type { Stat, VirtualPath } from './vfs.ts'
+import type { Writers } from './writers.ts'
 
 export interface SubstituteParts {
   readonly shelf: Shelf
@@ -13,6 +14,7 @@ export interface SubstituteParts {
   readonly partials: Partials
   readonly book: Book
   readonly inodes: Inodes
+  readonly writers: Writers
   /** What bears a name now. */
   readonly stat: (path: VirtualPath) => Stat | undefined
 }
@@ -27,7 +29,7 @@ export function substitute(
   size: number,
   reserved: number,
   path: VirtualPath,
-  { shelf, shelved, partials, book, inodes, stat }: SubstituteParts,
+  { shelf, shelved, partials, book, inodes, writers, stat }: SubstituteParts,
 ): void {
   const current = stat(path)
   const holders = current === undefined ? undefined : inodes.find(current)
@@ -67,5 +69,8 @@ export function substitute(
   if (freed <= book.free) {
     book.take(freed, path)
     holders.unlinked = true
-  } else inodes.end(current, holders)
+    return
+  }
+  writers.end(current)
+  inodes.end(current, holders)
 }

@@ -47,17 +47,24 @@ export class Writers {
   leave(inode: Inode, handle: FileHandle, writing: Writing): boolean {
     writing.handles.delete(handle)
     if (writing.taken || writing.handles.size > 0) return false
-    if (this.find(inode) === writing) this.#open.delete(keyOf(inode))
+    this.#open.delete(keyOf(inode))
     return true
+  }
+
+  /** Another file took its name, and nothing holds its bytes: the disk may give its number to a new one. */
+  end(inode: Inode): void {
+    const writing = this.find(inode)
+    if (writing === undefined) return
+    this.#open.delete(keyOf(inode))
+    writing.taken = true
+    writing.slot.free()
   }
 
   /** The writer is ended, and its hole cut off: who goes on by size finds what is right. Whether there was one. */
   takeOver(inode: Inode): Awaitable<boolean> {
     const writing = this.find(inode)
     if (writing === undefined) return false
-    this.#open.delete(keyOf(inode))
-    writing.taken = true
-    writing.slot.free()
+    this.end(inode)
     const { cut, size } = writing.written
     const [handle] = writing.handles
     return then(handle !== undefined && cut < size ? handle.truncate(cut) : undefined, () => true)

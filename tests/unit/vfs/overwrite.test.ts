@@ -319,3 +319,21 @@ test("new file: a hole beyond the reorder window is the client's own, and stays"
     await vfs.unlink(p('/a'))
   }
 })
+
+test('within the session: after a rename has committed it, the handle goes on with the file under its new name', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new one'), 0)
+  await vfs.rename(p('/a'), p('/b'), { replace: true })
+
+  await file.truncate(7)
+  await file.write(bytes('!'), 7)
+  await file.setstat({ mode: 0o640 })
+
+  assert.equal(await onDisk(ada, 'b'), 'the new!')
+  assert.equal((await vfs.stat(p('/b'))).mode & 0o777, 0o640)
+  await balanced(ada)
+  await file.close()
+})

@@ -145,3 +145,43 @@ test('resume: goes on with what another session writes, which is told', async ()
   assert.ok(!(await isPartial(again, '/a')))
   await balanced(ada)
 })
+
+test('two writers: an unfinished file that was replaced, and that there is no room for, is no longer written', async () => {
+  await using ada = await stagedAccount({ bytes: 7 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567')
+  const second = await two.open(p('/a'), NEW)
+  await second.write(bytes('abcdefg'), 0)
+  const first = await one.resume(p('/a'), 7)
+  await first.write(bytes('X'), 6)
+  await second.close()
+  assert.equal(await onDisk(ada, 'a'), 'abcdefg')
+
+  // The disk may give it the number of the one that is gone.
+  await one.unlink(p('/a'))
+  const other = await two.open(p('/other'), NEW)
+  await other.write(bytes('xyz'), 0)
+  await refuses('ESTALE', () => first.write(bytes('8'), 7), /^Taken over by a newer upload$/)
+  await refuses('ESTALE', () => first.close(), /^Taken over by a newer upload$/)
+
+  assert.ok(await isPartial(two, '/other'))
+  await other.close()
+  assert.equal(await onDisk(ada, 'other'), 'xyz')
+  await balanced(ada)
+})
+
+test('two writers: what was taken over and closed is whole after a kill, though the earlier handle never was closed', async () => {
+  await using killed = await stagedAccount()
+  const [half, again] = [await killed.session(), await killed.session()]
+  const dead = await half.open(p('/a'), NEW)
+  await dead.write(bytes('123'), 0)
+  await dead.write(bytes('xyz'), 6)
+  const file = await again.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('456789'), 3)
+  await file.close()
+
+  await using ada = await stagedAccount({ after: killed })
+
+  assert.ok(!(await isPartial(await ada.session(), '/a')))
+  assert.equal(await onDisk(ada, 'a'), '123456789')
+})

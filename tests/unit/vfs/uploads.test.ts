@@ -604,11 +604,12 @@ test('within the session: two requests that commit an overwrite open its file on
     const from = again === '/b' ? '/a' : '/b'
     const file = await vfs.open(p(from), NEW)
     await file.write(bytes('abc'), 0)
-    await Promise.allSettled([
+    const [, , closed] = await Promise.allSettled([
       vfs.rename(p(from), p(again), { replace: true }),
       vfs.rename(p(from), p(again), { replace: true }),
       file.close(),
     ])
+    assert.deepEqual(closed, { status: 'fulfilled', value: undefined })
     assert.equal(await onDisk(ada, again.slice(1)), 'abc')
   }
 
