@@ -246,3 +246,16 @@ async function overfilled(vfs: StagedFileSystem, path: string): Promise<void> {
   await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 0))
   await refuses('EIO', () => file.close())
 }
+
+test('a name that goes away: its bytes stay paid for while the file has another one', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  await vfs.link(p('/a'), p('/b'))
+
+  await vfs.unlink(p('/a'))
+
+  assert.equal(ada.book.usage.used, 10)
+  await vfs.unlink(p('/b'))
+  assert.equal(ada.book.usage.used, 0)
+})

@@ -261,3 +261,24 @@ test('in place: one file that two sessions have open and truncate is charged onc
 
   await equalsDisk(ada)
 })
+
+test('slow disk: a size set by name is that of the file that bears the name when its turn comes', async () => {
+  await withFile(async (ada, disk, session) => {
+    const B = virtualPath('/b')
+    writeFileSync(join(ada.home, 'b'), Buffer.alloc(2000))
+    ada.book.take(2000, '/b')
+    ada.book.takeFile('/b')
+    const vfs = await session()
+    const writer = await vfs.open(A, { write: true })
+
+    const written = writer.write(bytes(1000), 5000)
+    const sized = vfs.setstat(A, { size: 100 })
+    await vfs.rename(B, A, { replace: true })
+    disk.go()
+    await Promise.all([written, sized])
+    await writer.abandon()
+
+    assert.equal((await vfs.stat(A)).size, 100)
+    await equalsDisk(ada)
+  })
+})
