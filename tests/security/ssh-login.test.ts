@@ -113,7 +113,7 @@ test('login: refuses to change a password', async () => {
 })
 
 // Guessing goes on as long as the connection does.
-test('login: ends the connection after its tries', async () => {
+test('login: ends the connection after its tries', { timeout: 20_000 }, async () => {
   await using porch = await startPorch(nobody, { limits: { tries: 3 } })
   using client = await rawClient(porch.port, false)
 

@@ -75,6 +75,8 @@ export async function rawClient(
     port,
     username: typeof loggedIn === 'object' ? loggedIn.username : ADA.name,
     algorithms,
+    // It is the server that ends it, or nobody.
+    readyTimeout: 0,
     ...(loggedIn
       ? { password: typeof loggedIn === 'object' ? loggedIn.password : ADA.password }
       : { authHandler: () => void started.resolve() as never }),
