@@ -101,7 +101,13 @@ export async function openTerminal(
     })
   }
   return {
-    type: async (text) => void (await control.ask('send-keys', '-l', text)),
+    async type(text) {
+      // A line of control mode ends at a line feed: that key has a name.
+      for (const [at, line] of text.split('\n').entries()) {
+        if (at > 0) await control.ask('send-keys', 'C-j')
+        if (line !== '') await control.ask('send-keys', '-l', line)
+      }
+    },
     press: async (...keys) => void (await control.ask('send-keys', ...keys)),
     screen,
     sees: (wanted) => seen(String(wanted), (shown) => wanted.test(shown)),
