@@ -42,8 +42,10 @@ for (const [columns, rows] of [
     await terminal.press('Tab')
     await terminal.sees(/ls notes/)
     await terminal.press('Tab', 'Tab')
-    const shown = await terminal.sees(/notes-2026\.txt/)
-    sameScreen(`client-prompt-${columns}x${rows}`, shown.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT'))
+    await terminal.sees(/notes-2026\.txt/)
+    await terminal.shows(`client-prompt-${columns}x${rows}`, (shown) =>
+      shown.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT'),
+    )
     await terminal.press('C-c')
     await terminal.type('bye')
     await terminal.press('Enter')
