@@ -90,6 +90,7 @@ export class ZmodemTerminal {
 
   /** As a terminal does: who sends faster than the other takes waits. It goes on too when the other has ended. */
   #hold(source: Readable, sink: Writable): void {
+    if (sink.destroyed) return
     source.pause()
     const go = (): void => {
       sink.off('drain', go).off('close', go)
