@@ -1,7 +1,6 @@
 // The disk under a home is full, or the kernel has made it read-only, in the middle of an upload; or somebody sets the clock.
 // What the server took it has; what it cannot take it refuses with a sentence; and when the fault is over it goes on by itself.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import {
   closeSync,
   existsSync,
@@ -9,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -216,9 +216,14 @@ test('clock: whoever sets it, sessions go on, people log in, and nobody stays sh
     env: { NODE_OPTIONS: `--import ${preload}`, TEST_CLOCK: clock, ...strict },
   })
   const jump = async (ms: number): Promise<void> => {
-    writeFileSync(clock, String(ms))
-    while (!existsSync(`${clock}.seen`) || readFileSync(`${clock}.seen`, 'utf8') !== String(ms))
+    // Renamed, so that the server reads all of it or the one before: never a file that is still empty.
+    writeFileSync(`${clock}.next`, String(ms))
+    renameSync(`${clock}.next`, clock)
+    const seen = `${clock}.${server.pid}`
+    while (!existsSync(seen) || readFileSync(seen, 'utf8') !== String(ms)) {
+      process.kill(server.pid, 0) // Throws when the server is gone.
       await delay(10)
+    }
   }
   const comesIn = async (): Promise<void> => {
     assert.equal((await succeed('ssh', ['-F', server.sshConfig, 'ftp', 'pwd'])).stdout, '/\n')
@@ -252,6 +257,8 @@ const guess = (server: TestServer): Promise<string> => greeting(server, 'GET / H
 /** What the server says first, or '' when it says nothing and closes. */
 async function greeting(server: TestServer, text = ''): Promise<string> {
   const socket = connect(server.port, server.host)
+  // Not once() of node:events, which rejects at a reset.
+  const closed = new Promise((resolve) => socket.once('close', resolve))
   socket.on('error', () => {})
   socket.write(text)
   let heard = ''
@@ -259,6 +266,6 @@ async function greeting(server: TestServer, text = ''): Promise<string> {
     heard += bytes.toString('latin1')
     if (text === '') socket.destroy()
   })
-  await once(socket, 'close')
+  await closed
   return heard
 }

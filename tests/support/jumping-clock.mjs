@@ -1,9 +1,11 @@
-// Preloaded into a server: its clock is ahead by as many ms as the file TEST_CLOCK says, and FILE.seen says so.
+// Preloaded into a server: its clock is ahead by as many ms as the file TEST_CLOCK says, and FILE.PID says so.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
 
 const file = process.env.TEST_CLOCK
 const { now } = Date
 let ahead = 0
+let seen = ''
 
 if (file !== undefined) {
   Date.now = () => now() + ahead
@@ -16,9 +18,11 @@ if (file !== undefined) {
   setInterval(() => {
     try {
       const asked = readFileSync(file, 'utf8')
-      if (Number(asked) === ahead) return
+      // By its text: an empty file is no 0, and a 0 that is there already is seen too.
+      if (asked === '' || asked === seen) return
       ahead = Number(asked)
-      writeFileSync(`${file}.seen`, asked)
+      seen = asked
+      if (isMainThread) writeFileSync(`${file}.${process.pid}`, seen)
     } catch (error) {
       if (error.code !== 'ENOENT') throw error
     }
