@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import ssh2 from 'ssh2'
+import { runExec } from './run-exec.ts'
 import type { TestServer } from './start-server.ts'
 
 /** How long a question may take to come; a machine with every test at work is slow. */
@@ -93,17 +94,9 @@ export async function adminPerson(server: TestServer, username = 'grace'): Promi
       }
       self.press('Enter')
     },
-    async exec(command, input = '') {
-      const channel = await opened((done) => client.exec(command, done))
-      let said = ''
-      for (const stream of [channel, channel.stderr])
-        stream.on('data', (bytes: Buffer) => {
-          said += bytes.toString()
-        })
-      const status = once(channel, 'exit')
-      channel.end(input)
-      await once(channel, 'close')
-      return { status: Number((await status)[0]), said }
+    async exec(command, input) {
+      const { status, stdout, stderr } = await runExec(client, command, input)
+      return { status, said: stdout + stderr }
     },
     cut: () => void client.destroy(),
     ended,

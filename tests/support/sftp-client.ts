@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import ssh2 from 'ssh2'
+import { type ExecDone, runExec } from './run-exec.ts'
 import type { TestServer } from './start-server.ts'
 
 type Attributes = { readonly size: number; readonly mode: number; readonly mtime: number }
@@ -34,7 +35,7 @@ export interface SftpClient extends Disposable {
   /** Cuts the connection, with whatever is open. */
   destroy(): void
   /** One more session over the same connection. */
-  exec(command: string): Promise<{ readonly status: number; readonly stderr: string }>
+  exec(command: string): Promise<ExecDone>
   /** Resolves when the server has ended the connection. */
   readonly closed: Promise<unknown>
 }
@@ -95,20 +96,7 @@ export async function sftpClient(server: TestServer, username = 'ada'): Promise<
     },
     closed,
     destroy: () => void client.destroy(),
-    async exec(command) {
-      const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
-        client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened))),
-      )
-      let stderr = ''
-      channel.stderr.on('data', (bytes: Buffer) => {
-        stderr += bytes.toString()
-      })
-      channel.resume()
-      const ended = once(channel, 'exit')
-      channel.end()
-      await once(channel, 'close')
-      return { status: Number((await ended)[0]), stderr }
-    },
+    exec: (command) => runExec(client, command),
     [Symbol.dispose]: () => void client.end(),
   }
   return self
