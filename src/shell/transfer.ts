@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { TerminalTransfer } from '../commands/command.ts'
@@ -17,6 +18,8 @@ import { type AwaitedFiles, followElsewhere } from './waiting.ts'
 /** A terminal that knows ZMODEM answers within this; then other ways are told, while it may still answer. */
 const MOMENT_MS = 2_500
 const LOOK_MS = 250
+/** What comes right behind the last word of a transfer is read by the terminal's `rz` before it ends, and seen by nobody. */
+const LETS_GO_MS = 250
 /** Takes the frame that a terminal without ZMODEM shows off the screen again. */
 const WIPE = '\r\x1b[2K\x1b[1A\x1b[2K'
 const CTRL_C = 3
@@ -131,6 +134,7 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
           })
           return ready && sendFiles(line, ready, opened, parts.signal())
         })
+        if (sent !== undefined) await pass(LETS_GO_MS)
         for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
       } finally {
         for (const { file } of opened) await file.close()
