@@ -51,6 +51,7 @@ test('json log: no text can begin a line, end one, or be taken for another field
       const read = JSON.parse(line!) as Record<string, unknown>
       assert.deepEqual([read.event, read.level], ['open', 'info'])
     }),
+    { numRuns: 40 },
   )
   log.info('open', { path: 'x\n{"level":"info","event":"login accepted","account":"admin"}' })
   assert.equal(JSON.parse(lines.at(-1)!).event, 'open')
