@@ -1,3 +1,4 @@
+// Over 300 lines: one session's requests, their order and their replies lie in the same few fields; apart they would be shared.
 import { OpError } from '../base/error.ts'
 import { type Dialed, lost, type Subsystem } from '../ssh/dial.ts'
 import { Builder, packetOf } from '../wire/builder.ts'

@@ -1,3 +1,4 @@
+// Over 300 lines: the sums of one account and everything that may change them; a second place could make them differ.
 import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { showBytes } from '../base/units.ts'

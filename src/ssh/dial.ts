@@ -1,3 +1,4 @@
+// Over 300 lines: one connection from its first byte to its channels, with every way that it can fail told at its place.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'

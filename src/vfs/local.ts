@@ -1,3 +1,4 @@
+// Over 300 lines: the whole interface on a disk, a method each.
 import fs from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'

@@ -1,3 +1,4 @@
+// Over 300 lines: the whole interface in memory, a method each.
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
 import { failure } from './errno.ts'
