@@ -22,12 +22,13 @@ export interface JsonLogParts {
 
 /** JSON lines `{"at","level","event",…}`. */
 export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
+  const isoText = isoTime()
   const sink = pino(
     {
       level: rules.level,
       base: undefined,
       messageKey: 'event',
-      timestamp: () => `,"at":"${new Date(clock.now()).toISOString()}"`,
+      timestamp: () => `,"at":"${isoText(clock.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => file.write(Buffer.byteLength(line) <= MOST_LINE ? line : cut(line)) },
@@ -50,6 +51,20 @@ export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
     }
   }
   return over({})
+}
+
+/** Milliseconds since 1970 as ISO 8601 text; the day and the time to the second are put into words once a second. */
+function isoTime(): (ms: number) => string {
+  let second = Number.NaN
+  let text = ''
+  return (ms) => {
+    const current = Math.floor(ms / 1000)
+    if (current !== second) {
+      second = current
+      text = new Date(current * 1000).toISOString().slice(0, -4)
+    }
+    return `${text}${String(Math.floor(ms) - current * 1000).padStart(3, '0')}Z`
+  }
 }
 
 /** What a peer sent cannot start a line of its own, nor move the reader's cursor, nor fill the disk. */
