@@ -155,8 +155,8 @@ async function fetch(
   let isWhole = false
   try {
     memory.began = { size, mtime: there.mtime }
-    using trail =
-      verifies && large && part.descriptor !== undefined ? trailingDigest(part.descriptor) : undefined
+    const descriptor = part.descriptor?.()
+    using trail = verifies && large && descriptor !== undefined ? trailingDigest(descriptor) : undefined
     trail?.reached(from)
     let hash = verifies && !large && from === 0 ? createHash('md5') : undefined
     let hashed = 0

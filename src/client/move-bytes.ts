@@ -14,7 +14,7 @@ export function sendBytes(source: FileHandle, target: RemoteFile, options: PumpO
   return pump(
     options,
     (at, length, done) => {
-      if (source.quick === true)
+      if (source.quick?.() === true)
         return target.writeFrom(at, length, (places) => filledNow(source, places, at), done)
       if (!target.hasRoom()) return false
       later(at, length).then(done, (error: unknown) => done(0, error))

@@ -96,7 +96,7 @@ async function send(
     parts.onProgress(from, from)
     // One packet, which leaves at once: what follows it need not wait for its answer.
     const atOnce =
-      size - from <= vfs.session.limits.write && file.quick === true && size > from && remote.hasRoom()
+      size - from <= vfs.session.limits.write && file.quick?.() === true && size > from && remote.hasRoom()
     const moving = sendBytes(file, remote, {
       from,
       to: size,

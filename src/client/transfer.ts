@@ -49,7 +49,7 @@ export async function localMd5(
 ): Promise<string> {
   if (bytes > SMALL) {
     const hash = await digests.of(
-      `${file.descriptor}`,
+      `${file.descriptor?.()}`,
       file,
       { algorithm: 'md5', offset: 0, length: bytes },
       signal,

@@ -34,7 +34,7 @@ export function serveReads(first: ReadRequest, frames: Frames, session: SftpSess
     session.outbox.reply(first.id, { type: 'data', data: new Uint8Array(0) })
     return COST
   }
-  if (open.file.quick !== true) return readAlone(first, open, session)
+  if (open.file.quick?.() !== true) return readAlone(first, open, session)
   const run = [first]
   let bytes = sizeOf(first)
   while (bytes < MOST_BYTES && run.length < MOST_REQUESTS) {
@@ -107,7 +107,7 @@ function readInto(
 
 /** What a run could not have in its first call. The file may have become a slow one by it. */
 function goOn(rest: readonly ReadRequest[], open: OpenFile, session: SftpSession): Awaitable<number> {
-  if (open.file.quick === true) return readInto(rest, sum(rest), open, session)
+  if (open.file.quick?.() === true) return readInto(rest, sum(rest), open, session)
   return eachAlone(rest, open, session)
 }
 
@@ -118,7 +118,7 @@ function eachAlone(
 ): Awaitable<number> {
   if (first === undefined) return 0
   const cost =
-    open.file.quick === true
+    open.file.quick?.() === true
       ? readInto([first], sizeOf(first), open, session)
       : readAlone(first, open, session)
   return then(cost, (cost) => then(eachAlone(rest, open, session), (more) => cost + more))

@@ -99,7 +99,7 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
     range: DigestRange,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const { descriptor } = file
+    const descriptor = file.descriptor?.()
     if (descriptor === undefined) return await throughHandle(file, range, signal)
     const stop = new Int32Array(new SharedArrayBuffer(4))
     const halt = (): void => void Atomics.store(stop, 0, 1)

@@ -94,15 +94,9 @@ export function followed(
     ended(how, transfer)
   }
   return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick
-    },
-    get appends() {
-      return file.appends
-    },
+    descriptor: file.descriptor,
+    quick: file.quick,
+    appends: file.appends,
     read: (into, offset) =>
       then(file.read(into, offset), (count) => {
         transfer.read += count

@@ -6,12 +6,8 @@ import type { FileHandle } from './vfs.ts'
 /** A handle that does what the file of the moment does, but for `changes`. */
 export function handleOver(file: () => FileHandle, changes: Partial<FileHandle>): FileHandle {
   const through: FileHandle = {
-    get descriptor() {
-      return file().descriptor
-    },
-    get quick() {
-      return file().quick
-    },
+    descriptor: () => file().descriptor?.(),
+    quick: () => file().quick?.() === true,
     get appends() {
       return file().appends
     },

@@ -9,7 +9,7 @@ const fsync = promisify(fs.fsync)
 
 /** An open file of the disk. */
 export interface LocalFile extends FileHandle {
-  readonly descriptor: number | undefined
+  descriptor(): number | undefined
   read(into: readonly Uint8Array[], offset: number): number
   write(data: readonly Uint8Array[], offset: number): void
   truncate(size: number): void
@@ -20,7 +20,7 @@ export interface LocalFile extends FileHandle {
 }
 
 /** Takes the descriptor over. `append`: every write goes to the end, whatever its offset (POSIX O_APPEND). */
-export function openedFile(descriptor: number, path: VirtualPath, append: boolean): LocalFile {
+export function openedFile(descriptor: number, path: VirtualPath, append: boolean, made?: Stat): LocalFile {
   let open: number | undefined = descriptor
   /** Work off the loop that is under way. */
   let users = 0
@@ -64,10 +64,9 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
   }
 
   return {
-    get descriptor() {
-      return open
-    },
-    quick: true,
+    descriptor: () => open,
+    made,
+    quick: () => true,
     appends: append,
     read: (into, offset) => withFile((fd) => fs.readvSync(fd, into, offset)),
     write: (data, offset) => withFile((fd) => writeAll(fd, data, append ? fs.fstatSync(fd).size : offset)),

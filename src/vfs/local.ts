@@ -6,7 +6,7 @@ import { errnoOf, failure, fileError } from './errno.ts'
 import { type Jail, openJail, type Place, type RealPath, realPath } from './jail.ts'
 import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
-import { openPaces, type Pace, type Paces } from './pace.ts'
+import { openPaces, type Paces } from './pace.ts'
 import { pacedFile } from './paced-file.ts'
 import { isWithin } from './path.ts'
 import { isReserved } from './reserved.ts'
@@ -49,7 +49,12 @@ export function openLocal(
       ),
     openDirectory: (path) => jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor)),
     stat: (path, { follow } = { follow: true }) =>
-      jail.walk(path, follow, ({ real }) => statOf(fs.lstatSync(real))),
+      jail.walk(path, follow, ({ real }) => {
+        // Asked of most names that are about to be made: an error of Node's costs more than the call.
+        const found = fs.lstatSync(real, { throwIfNoEntry: false })
+        if (found === undefined) throw failure('ENOENT', path)
+        return statOf(found)
+      }),
     setstat: (path, attrs, { follow } = { follow: true }) =>
       jail.walk(path, follow, (place) =>
         withInode(place, (inode, kind) => setAttrs(place, inode, kind, attrs, path)),
@@ -115,11 +120,7 @@ function openFile(
   const access = accessOf(flags)
   const make = access | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   const mode = (attrs?.mode ?? 0o666) & MODE_BITS
-  if (flags.create && flags.exclusive) {
-    look(place, mostDescriptor)
-    const made = fs.openSync(place.real, make, mode)
-    return opened(made, paces.of(fs.fstatSync(made).dev))
-  }
+  if (flags.create && flags.exclusive) return made(fs.openSync(place.real, make, mode))
   // A name that comes and goes while we look: another process works here too.
   for (let tries = 0; tries < 8; tries++) {
     const inode = attempt(() => fs.openSync(place.real, LOOK), 'ENOENT')
@@ -131,20 +132,31 @@ function openFile(
         if (!found.isFile()) throw failure('EACCES', path)
         // While the inode is held, the number that the file will have is the lowest free one.
         look(place, mostDescriptor)
-        return opened(fs.openSync(`/proc/self/fd/${inode}`, access), paces.of(found.dev))
+        return pacedFile(
+          openedFile(fs.openSync(`/proc/self/fd/${inode}`, access), path, flags.append === true),
+          paces.of(found.dev),
+        )
       } finally {
         fs.closeSync(inode)
       }
     }
     if (!flags.create) throw failure('ENOENT', path)
-    look(place, mostDescriptor)
-    const made = attempt(() => fs.openSync(place.real, make, mode), 'EEXIST')
-    if (made !== undefined) return opened(made, paces.of(fs.fstatSync(made).dev))
+    const descriptor = attempt(() => fs.openSync(place.real, make, mode), 'EEXIST')
+    if (descriptor !== undefined) return made(descriptor)
   }
   throw failure('EBUSY', path)
 
-  function opened(descriptor: number, pace: Pace): FileHandle {
-    return pacedFile(openedFile(descriptor, path, flags.append === true), pace)
+  /** One of the reserve is given back, and the file that took it with it. */
+  function made(descriptor: number): FileHandle {
+    try {
+      keepReserve(descriptor, mostDescriptor)
+      const stat = statOf(fs.fstatSync(descriptor))
+      return pacedFile(openedFile(descriptor, path, flags.append === true, stat), paces.of(stat.dev))
+    } catch (error) {
+      fs.closeSync(descriptor)
+      fs.unlinkSync(place.real)
+      throw error
+    }
   }
 }
 

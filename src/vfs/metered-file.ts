@@ -87,15 +87,10 @@ export function meteredFile(opened: Opened): FileHandle {
     )
 
   return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick
-    },
-    get appends() {
-      return file.appends
-    },
+    made: file.made,
+    descriptor: file.descriptor,
+    quick: file.quick,
+    appends: file.appends,
     read(into, offset) {
       checkOpen()
       return using(file.read(into, offset))

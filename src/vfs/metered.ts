@@ -183,7 +183,7 @@ export function metered(vfs: VirtualFileSystem, parts: MeterParts): VirtualFileS
     writer: boolean,
   ): Awaitable<FileHandle> {
     return then(opened, (file) =>
-      then(file.stat(), (found) => meteredFile({ file, path, found, before, writer, ...parts })),
+      then(file.made ?? file.stat(), (found) => meteredFile({ file, path, found, before, writer, ...parts })),
     )
   }
 }

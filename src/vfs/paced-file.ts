@@ -20,13 +20,10 @@ export function pacedFile(file: LocalFile, pace: Pace): FileHandle {
   const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> =>
     pace.later(() => file.later(work))
   return {
+    made: file.made,
     appends: file.appends,
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return pace.quick
-    },
+    descriptor: file.descriptor,
+    quick: () => pace.quick,
     read(into, offset) {
       if (pace.quick) return pace.now(() => file.read(into, offset))
       return later(async (descriptor) => (await readv(descriptor, into, offset)).bytesRead)

@@ -226,15 +226,9 @@ export function permitted(
 /** A file with some of its methods changed. */
 function wrapped(file: FileHandle, changed: Partial<FileHandle>): FileHandle {
   return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick
-    },
-    get appends() {
-      return file.appends
-    },
+    descriptor: file.descriptor,
+    quick: file.quick,
+    appends: file.appends,
     read: (into, offset) => file.read(into, offset),
     write: (data, offset) => file.write(data, offset),
     truncate: (size) => file.truncate(size),

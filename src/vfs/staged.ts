@@ -84,8 +84,23 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     const writes = flags.write === true || flags.append === true
     if (under?.kind === 'overwrite') return openOwn(under.file, flags)
     if (!writes) return then(vfs.open(path, flags, attrs), (file) => here.counted(file))
+    // Most uploads are new: making the file saves a look whether it is there.
+    if (flags.create && !flags.exclusive)
+      return unless(
+        () => openToMake(path, { ...flags, exclusive: true }, attrs),
+        (error) => isOpError(error, 'EEXIST'),
+        () => openThere(path, flags, attrs),
+      )
+    return openThere(path, flags, attrs)
+  }
+
+  function openToMake(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
+    return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
+  }
+
+  function openThere(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
     const found = stat(path)
-    if (found === undefined) return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
+    if (found === undefined) return openToMake(path, flags, attrs)
     if (found.kind !== 'file' || flags.exclusive) return vfs.open(path, flags, attrs)
     if (partials.has(found)) return openPartial(path, found, flags, attrs)
     // Where the server may write everything (root) the disk would not say it.
@@ -246,12 +261,12 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
 }
 
 /** `act`; but where it fails so that `mends` can do something about it, `again`. */
-function unless(
-  act: () => Awaitable<void>,
+function unless<T>(
+  act: () => Awaitable<T>,
   mends: (error: unknown) => boolean,
-  again: () => Awaitable<void>,
-): Awaitable<void> {
-  const failed = (error: unknown): Awaitable<void> => {
+  again: () => Awaitable<T>,
+): Awaitable<T> {
+  const failed = (error: unknown): Awaitable<T> => {
     if (!mends(error)) throw error
     return again()
   }

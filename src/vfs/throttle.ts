@@ -69,15 +69,9 @@ export class Throttle {
 /** A file whose bytes count against the caps of its account. */
 export function throttled(file: FileHandle, throttle: Throttle, signal: AbortSignal): FileHandle {
   return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick && !throttle.capsDown
-    },
-    get appends() {
-      return file.appends
-    },
+    descriptor: file.descriptor,
+    quick: () => file.quick?.() === true && !throttle.capsDown,
+    appends: file.appends,
     read(into, offset) {
       const count = file.read(into, offset)
       if (!throttle.capsDown) return count

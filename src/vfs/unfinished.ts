@@ -36,7 +36,7 @@ export function unfinished({ siblings, ...parts }: UnfinishedParts): Unfinished 
         ),
       close: () => folder.close(),
     }),
-    begun: (file, path) => watched(file, path, now(file.stat()), parts),
+    begun: (file, path) => watched(file, path, file.made ?? now(file.stat()), parts),
     takeOver(inode, end) {
       const writing = writers.find(inode)
       if (writing !== undefined) {

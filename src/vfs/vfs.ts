@@ -45,13 +45,15 @@ export interface VirtualFileSystem extends AsyncDisposable {
 
 /** An open regular file. After `close` or `abandon` every method is EBADF, and those two do nothing. */
 export interface FileHandle {
+  /** What the file was when opening it made it: saves a look. */
+  readonly made?: Stat | undefined
   /** The open descriptor, when there is one: for hashing off the loop. */
-  readonly descriptor?: number | undefined
+  readonly descriptor?: (() => number | undefined) | undefined
   /**
    * True while `read` answers now and never with a promise: only then may it be given places in a packet that
    * is being built. Asked before each read; a wrapper passes on what the file below says.
    */
-  readonly quick?: boolean | undefined
+  readonly quick?: (() => boolean) | undefined
   /** Every write goes to the end, whatever its offset (POSIX O_APPEND). */
   readonly appends?: boolean | undefined
   /** Bytes put into `into`, taken as one run: 0 only at the end of the file. May be fewer than asked. `into` lasts until the answer. */

@@ -130,15 +130,9 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
   }
 
   return {
-    get descriptor() {
-      return file.descriptor
-    },
-    get quick() {
-      return file.quick
-    },
-    get appends() {
-      return file.appends
-    },
+    descriptor: file.descriptor,
+    quick: file.quick,
+    appends: file.appends,
     read: (into, offset) => file.read(into, offset),
     write(data, offset) {
       const from = file.appends ? written.size : offset

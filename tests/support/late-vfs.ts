@@ -18,7 +18,7 @@ export function lateVfs(vfs: VirtualFileSystem, when: () => When): VirtualFileSy
     close: () => late(() => inner.close()),
   })
   const file = (inner: FileHandle): FileHandle => ({
-    quick: false,
+    quick: () => false,
     read: (into, offset) => late(() => inner.read(into, offset)),
     write: (data, offset) => {
       const copy = [Buffer.concat(data)]

@@ -153,9 +153,7 @@ export class TinyVfs implements VirtualFileSystem {
       if (!open) throw new OpError('EBADF', 'This file was closed')
     }
     return {
-      get quick() {
-        return tiny.quick
-      },
+      quick: () => tiny.quick,
       read(into, offset) {
         check()
         if (!flags.read) throw new OpError('EBADF', 'This file was not opened for reading')

@@ -32,7 +32,7 @@ async function both(work: (file: FileHandle) => Promise<void>): Promise<void> {
   const inMemory = vfs.open('/file' as VirtualPath, { read: true })
   await work(inMemory)
   await using real = await open(join(folder, 'file'))
-  await work({ ...inMemory, descriptor: real.fd })
+  await work({ ...inMemory, descriptor: () => real.fd })
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -65,7 +65,7 @@ test('digest: a descriptor that cannot be read is EBADF', async () => {
   await using file = await open(join(folder, 'write-only'), 'w')
   const handle = {
     ...new TinyVfs().open('/x' as VirtualPath, { create: true, write: true }),
-    descriptor: file.fd,
+    descriptor: () => file.fd,
   }
 
   await assert.rejects(hash.of('ada', handle, { algorithm: 'md5', offset: 0 }), (error) =>
