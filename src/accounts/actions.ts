@@ -122,8 +122,9 @@ export function actionsOver({
       },
       seen,
     )
-    await also?.(changed)
+    // What is stored is written down, whatever becomes of what follows from it.
     record(actor, { event, account: name, ...(what && { what }), ...difference(before!, changed) })
+    await also?.(changed)
     await live.changed(changed)
     if (changed.disabled || changed.role !== before!.role) await live.end(name)
     return changed
@@ -170,9 +171,9 @@ export function actionsOver({
         changedBy: actor.name,
       }
       await accounts.create(account)
+      record(actor, { event: 'account added', account: name, what: role, after: factsOf(account) })
       await ledger.setLimits(name, account.quota)
       if (hasHome(account)) await homes.make(name)
-      record(actor, { event: 'account added', account: name, what: role, after: factsOf(account) })
       return account
     },
 
@@ -185,16 +186,20 @@ export function actionsOver({
         await accounts.delete(name, seen)
         return account
       })
-      await live.end(name)
-      const kept = await homes.retire(name)
+      let kept: string | undefined
+      try {
+        await live.end(name)
+        kept = await homes.retire(name)
+      } finally {
+        record(actor, {
+          event: 'account deleted',
+          account: name,
+          ...(kept === undefined ? {} : { what: `files in ${kept}` }),
+          before: factsOf(gone),
+        })
+      }
       await ledger.remove(name)
       await lanes.run(`codes of ${name}`, () => codes.remove(name))
-      record(actor, {
-        event: 'account deleted',
-        account: name,
-        ...(kept === undefined ? {} : { what: `files in ${kept}` }),
-        before: factsOf(gone),
-      })
       return kept
     },
 

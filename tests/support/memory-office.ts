@@ -4,6 +4,7 @@ import { newAccount } from '../../src/accounts/rules.ts'
 import { secondStepsOver } from '../../src/accounts/second-step.ts'
 import type { AuditEvent } from '../../src/base/audit.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import { OpError } from '../../src/base/error.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
 
 function versions(): Versions {
@@ -27,6 +28,11 @@ export async function memoryOffice() {
   const changed: string[] = []
   const limits = new Map<string, unknown>()
   let asked = 0
+  /** The disk beside the records, of the ledger and the homes. */
+  const disk = { full: false }
+  const needsDisk = (): void => {
+    if (disk.full) throw new OpError('ENOSPC', 'The disk is full')
+  }
   const codes = secondStepsOver(store, systemClock)
   const usage = { limit: null, used: 0, reserved: 0, files: 0, fileLimit: null }
   const actions = actionsOver({
@@ -36,6 +42,7 @@ export async function memoryOffice() {
       usage: async () => usage,
       // The first is the slowest.
       async setLimits(name: string, to: unknown) {
+        needsDisk()
         for (let turns = (25 - ++asked) * 100; turns > 0; turns--) await Promise.resolve()
         limits.set(name, to)
       },
@@ -43,9 +50,15 @@ export async function memoryOffice() {
     } as never,
     live: { end: (name) => void ended.push(name), changed: ({ name }) => void changed.push(name) },
     audit: { record: (event) => void audited.push(event) },
-    homes: { make: async () => {}, retire: async () => 'removed/x' },
+    homes: {
+      make: async () => needsDisk(),
+      async retire() {
+        needsDisk()
+        return 'removed/x'
+      },
+    },
     codes,
     clock: systemClock,
   })
-  return { accounts, actions, audited, ended, changed, limits, codes, usage }
+  return { accounts, actions, audited, ended, changed, limits, codes, usage, disk }
 }

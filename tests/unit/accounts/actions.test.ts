@@ -205,6 +205,28 @@ test('actions: an audit line says who, from where, what, before and after, and h
   ])
 })
 
+test('actions: what was stored is in the audit, though the disk is full for what follows from it', async () => {
+  const stored: readonly [event: string, act: (actions: Actions) => Promise<unknown>][] = [
+    ['account added', (actions) => actions.add(GRACE, { name: 'new' })],
+    ['quota changed', (actions) => actions.setQuota(GRACE, 'ada', { bytes: 1 })],
+    ['account changed', (actions) => actions.set(GRACE, 'heidi', { home: true })],
+    ['account deleted', (actions) => actions.remove(GRACE, 'ada')],
+  ]
+  for (const [event, act] of stored) {
+    const { accounts, actions, audited, disk } = await office()
+    const before = await Array.fromAsync(accounts.list())
+    disk.full = true
+
+    await refuses(act(actions), 'ENOSPC')
+
+    assert.notDeepEqual(await Array.fromAsync(accounts.list()), before, event)
+    assert.deepEqual(
+      audited.map((line) => line.event),
+      [event],
+    )
+  }
+})
+
 test('actions: an account that is deleted while it gets its codes leaves none to the next of its name', async () => {
   const { actions, codes } = await office()
   const made = await actions.proposeSecondStep(GRACE, 'ada')
