@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import {
   mkdirSync,
   mkdtempSync,
@@ -7,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  watch,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -43,6 +45,23 @@ test('daily file: from local midnight on, lines go to the next day and none is l
   assert.equal(text('2026-11-23'), 'the first of the next\n')
   assert.equal(text('2026-11-24').split('\n').length, 1_001)
   assert.equal(statSync(join(folder, '2026-11-23.log')).mode & 0o077, 0)
+})
+
+test('daily file: lines are gathered and reach the disk by themselves; with sync each is there at once', async () => {
+  const clock = fakeClock(local(22, 10))
+  await using gathers = openDailyFile(folder, { keepDays: 90 }, clock, never)
+  const watcher = watch(join(folder, '2026-11-22.log'))
+  const changed = once(watcher, 'change')
+
+  for (let at = 0; at < 100; at++) gathers.write(`${at}\n`)
+  assert.equal(text('2026-11-22'), '')
+  await changed
+  watcher.close()
+  assert.equal(text('2026-11-22').split('\n').length, 101)
+
+  await using direct = openDailyFile(folder, { keepDays: 90, sync: true }, clock, never)
+  direct.write('at once\n')
+  assert.match(text('2026-11-22'), /at once\n$/)
 })
 
 test('daily file: what is there already is gone on with', async () => {
