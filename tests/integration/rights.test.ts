@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { adminPerson } from '../support/admin-person.ts'
@@ -193,6 +193,8 @@ for (const right of ALL) {
     mkdirSync(join(home, 'folder'), { recursive: true })
     mkdirSync(join(local, 'tree', 'inner'), { recursive: true })
     writeFileSync(join(home, 'old.txt'), 'old\n')
+    // Of a copy with its size and second that is here already rclone would not ask.
+    rmSync(join(local, 'got'), { force: true })
     const listing = readdirSync(home)
     await set('--rights', ALL.filter((one) => one !== right).join(','))
 
