@@ -1,3 +1,4 @@
+// Over 300 lines: one function for each thing an admin can do, and all share what an actor is asked and how it is told.
 import type { AdminEvent, Audit } from '../base/audit.ts'
 import type { Clock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
@@ -12,8 +13,6 @@ import { checkChanges, checkPassword, hasHome, newAccount } from './rules.ts'
 import type { Enrolment, SecondSteps } from './second-step.ts'
 import { whyNot } from './standing.ts'
 import type { AccountStore } from './store.ts'
-
-// Over 300 lines: one function for each thing an admin can do, and all share what an actor is asked and how it is told.
 
 /** Who does it: an admin who is logged in, or whoever may use the server's own console. */
 export interface Actor {
@@ -63,7 +62,7 @@ export interface ActionParts {
 
 const MOST_KEYS = 100
 
-/** What an admin may do, one function each: right checked, done, live sessions told, audited. Menu, exec and console call these and nothing else. */
+/** What an admin may do, one function each: right checked, done, audited, live sessions told. Menu, exec and console call these and nothing else. */
 export type Actions = ReturnType<typeof actionsOver>
 
 export function actionsOver({
@@ -99,7 +98,7 @@ export function actionsOver({
     return account
   }
 
-  /** One change of a record: made, told to those who are logged in, written down. */
+  /** One change of a record: made, written down, told to those who are logged in. */
   async function change(
     actor: Actor,
     name: string,

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 
 /** A file a day in a folder, `YYYY-MM-DD.log` by local time; a new one from local midnight on. */
 export interface DailyFile extends AsyncDisposable {
+  /** Nothing any more once it is disposed. */
   write(line: string): void
 }
 
@@ -45,6 +46,7 @@ export function openDailyFile(
   let sink = openSink(join(folder, `${day}.log`), rules, onError)
   let gathered = ''
   let timer: NodeJS.Timeout | undefined
+  let over = false
   /** Of earlier days, not written out yet. */
   const ending = new Set<Promise<void>>()
   removeOld(folder, rules.keepDays, clock, onError)
@@ -79,6 +81,7 @@ export function openDailyFile(
 
   return {
     write(line) {
+      if (over) return
       const now = clock.now()
       if (now >= look || now < last) {
         look = nextMidnight(now)
@@ -91,7 +94,8 @@ export function openDailyFile(
       else timer ??= setTimeout(writeOut, GATHER_MS)
     },
     async [Symbol.asyncDispose]() {
-      end()
+      if (!over) end()
+      over = true
       await Promise.all(ending)
     },
   }

@@ -50,7 +50,7 @@ export function openLocal(
     openDirectory: (path) => jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor)),
     stat: (path, { follow } = { follow: true }) =>
       jail.walk(path, follow, ({ real }) => {
-        // Asked of most names that are about to be made: an error of Node's costs more than the call.
+        // Clients ask for names that are not there: an error of Node's costs more than the call.
         const found = fs.lstatSync(real, { throwIfNoEntry: false })
         if (found === undefined) throw failure('ENOENT', path)
         return statOf(found)

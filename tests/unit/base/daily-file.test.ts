@@ -64,6 +64,19 @@ test('daily file: lines are gathered and reach the disk by themselves; with sync
   assert.match(text('2026-11-22'), /at once\n$/)
 })
 
+test('daily file: who writes after its end is not thrown at, now or later', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
+  file.write('in time\n')
+  await file[Symbol.asyncDispose]()
+
+  file.write('too late\n')
+  t.mock.timers.tick(1_000)
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(text('2026-11-22'), 'in time\n')
+})
+
 test('daily file: what is there already is gone on with', async () => {
   writeFileSync(join(folder, '2026-11-22.log'), 'before\n')
   const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
