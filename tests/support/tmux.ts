@@ -123,9 +123,14 @@ export async function openTerminal(
       void (await control.ask('resize-window', '-x', String(wide), '-y', String(high))),
     lives: async () => (await fact('pane_dead')) === '0',
     ended: () =>
-      until('the end', async () =>
-        (await fact('pane_dead')) === '1' ? Number(await fact('pane_dead_status')) : undefined,
-      ),
+      until('the end', async () => {
+        if ((await fact('pane_dead')) !== '1') return undefined
+        // The terminal is closed before tmux has heard how the program ended, and it may miss that: the end of another makes it look.
+        const status = await fact('pane_dead_status')
+        if (status !== '') return Number(status)
+        await control.ask('run-shell', 'true')
+        return undefined
+      }),
     async [Symbol.asyncDispose]() {
       control[Symbol.dispose]()
       await tmux('kill-server').catch(() => undefined) // It may be gone already.
