@@ -12,14 +12,14 @@ import { systemClock as clock } from './base/clock.ts'
 import { openDailyFile } from './base/daily-file.ts'
 import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
-import type { Fields, Log } from './base/log.ts'
+import type { Log } from './base/log.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
 import { CONSOLE, runConsole } from './console.ts'
 import { listenControl } from './control.ts'
 import { openDesk } from './desk.ts'
 import { takeLock } from './lock.ts'
 import { openOffice } from './office.ts'
-import { operatorLine } from './operator.ts'
+import { operatorScreen } from './operator.ts'
 import { oldWorkersGone, type Serving, serveAlone, serveByCrew, toldGuard } from './serving.ts'
 import { guardRules, type LiveSettings, liveSettings, printSettings, type Settings } from './settings.ts'
 import { work } from './worker.ts'
@@ -147,13 +147,13 @@ async function serveAsWorker(quiet: boolean): Promise<void> {
 function openLog(settings: LiveSettings, quiet: boolean): { readonly log: Log } & AsyncDisposable {
   const logs = settings.view({ keepDays: 'log-keep-days', level: 'log-level' })
   const file = openDailyFile(join(settings.now.var, 'log'), logs, clock, warn)
-  const show = (level: string, event: string, fields: Fields): void => {
-    const text = quiet && level !== 'error' ? undefined : operatorLine(level, event, fields)
-    if (text !== undefined) console.log(text)
-  }
+  const screen = operatorScreen(console.log, quiet)
   return {
-    log: jsonLog({ file, clock, rules: logs, also: show }),
-    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+    log: jsonLog({ file, clock, rules: logs, also: screen.show }),
+    async [Symbol.asyncDispose]() {
+      screen[Symbol.dispose]()
+      await file[Symbol.asyncDispose]()
+    },
   }
 }
 

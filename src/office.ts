@@ -20,7 +20,7 @@ import { keyvOver } from './store/keyv.ts'
 import { sqlFresh } from './store/sql-fresh.ts'
 import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
-import { sqlVersions } from './store/sql-versions.ts'
+import { onlyHere, sqlVersions } from './store/sql-versions.ts'
 import type { FreshStore } from './vfs/fresh.ts'
 import { measure } from './vfs/measure.ts'
 import type { UploadStore } from './vfs/uploads.ts'
@@ -66,7 +66,8 @@ export async function openOffice({
   await using undo = new AsyncDisposableStack()
   const database = undo.adopt(openDatabase(join(folder, 'data', 'miniftp.sqlite')), (open) => open.close())
   const store = keyvOver(database, 'miniftp')
-  const accounts = accountsOver(store, sqlVersions(database), clock)
+  const versions = sqlVersions(database)
+  const accounts = accountsOver(store, siblings === alone ? onlyHere(versions) : versions, clock)
   const words = passwords()
   const uploads = sqlUploads(database)
   const ledger = undo.use(

@@ -1,8 +1,38 @@
 import type { Fields } from './base/log.ts'
 import { showBytes } from './base/units.ts'
 
+/** How long lines are gathered for one write, in ms: a folder of small files has some thousand a second. */
+const GATHER_MS = 50
+
+/** The operator's screen: `print` is given one or more lines, without the last line feed. */
+export interface OperatorScreen extends Disposable {
+  show(level: string, event: string, fields: Fields): void
+}
+
+/** Shows errors alone if `quiet`. */
+export function operatorScreen(print: (lines: string) => void, quiet: boolean): OperatorScreen {
+  let gathered: string[] = []
+  let timer: NodeJS.Timeout | undefined
+  const printAll = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    if (gathered.length === 0) return
+    print(gathered.join('\n'))
+    gathered = []
+  }
+  return {
+    show(level, event, fields) {
+      const line = quiet && level !== 'error' ? undefined : operatorLine(level, event, fields)
+      if (line === undefined) return
+      gathered.push(line)
+      timer ??= setTimeout(printAll, GATHER_MS)
+    },
+    [Symbol.dispose]: printAll,
+  }
+}
+
 /** What `npm start` shows of an event: one short line for logins, transfers and refusals, nothing for the rest. */
-export function operatorLine(level: string, event: string, fields: Fields): string | undefined {
+function operatorLine(level: string, event: string, fields: Fields): string | undefined {
   const who = fields.account === undefined ? '' : ` ${fields.account}`
   switch (event) {
     case 'login accepted':

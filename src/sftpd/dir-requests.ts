@@ -4,7 +4,8 @@ import { shown } from '../base/escape.ts'
 import { parentOf, virtualPath } from '../vfs/path.ts'
 import type { Entry, VirtualPath } from '../vfs/vfs.ts'
 import { longname, type Owners } from '../wire/longname.ts'
-import { EOF, type Name, type Reply, sizeOfName } from '../wire/replies.ts'
+import { NameList } from '../wire/name-list.ts'
+import { EOF, type Reply, type WrittenReply } from '../wire/replies.ts'
 import type { RequestOf } from '../wire/requests.ts'
 import type { OpenDirectory } from './handles.ts'
 import type { SftpSession } from './session.ts'
@@ -12,8 +13,11 @@ import type { SftpSession } from './session.ts'
 /** Size of a READDIR's reply, in bytes, after which no more names are put in it: sshfs takes no reply over 128 KiB. */
 const REPLY_SIZE = 120 * 1000
 
-/** Entries read at a time: about what a reply holds. */
-const READ_AT_ONCE = 600
+/** About what the name that fills a reply adds to that: it is twice in it. */
+const LARGEST = 1024
+
+/** Entries read at a time: so few that the collector does not have to carry them along. */
+const READ_AT_ONCE = 64
 
 /** OPENDIR (§6.7). ENOENT, ENOTDIR, EACCES, EMFILE. */
 export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSession): Awaitable<Reply> {
@@ -27,60 +31,59 @@ export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSessi
 }
 
 /** READDIR (§6.7): '.' and '..' first, then as many names as a reply holds. EBADF. */
-export function readdir({ handle }: RequestOf<'readdir'>, session: SftpSession): Awaitable<Reply> {
+export function readdir(
+  { handle }: RequestOf<'readdir'>,
+  session: SftpSession,
+): Awaitable<Reply | WrittenReply> {
   const open = session.handles.directory(handle)
   return then(session.owners(), (owners) => {
-    const names: Name[] = []
-    if (open.dotted) return fill(open, names, session, owners)
+    const list = new NameList(REPLY_SIZE + LARGEST)
+    if (open.dotted) return fill(open, list, session, owners)
     open.dotted = true
     return then(dots(open.path, session), (entries) => {
       open.waiting = [...entries, ...open.waiting]
-      return fill(open, names, session, owners)
+      return fill(open, list, session, owners)
     })
   })
 }
 
 /** Puts names into the reply until it is full or the folder ends. */
-function fill(open: OpenDirectory, names: Name[], session: SftpSession, owners: Owners): Awaitable<Reply> {
+function fill(
+  open: OpenDirectory,
+  list: NameList,
+  session: SftpSession,
+  owners: Owners,
+): Awaitable<Reply | WrittenReply> {
   const now = session.clock.now()
-  let size = 0
   while (true) {
-    const taken = take(open, names, REPLY_SIZE - size, owners, now)
-    size += taken
+    take(open, list, owners, now)
     if (open.waiting.length > 0) break
     const more = open.directory.read(READ_AT_ONCE)
-    if (isPromise(more)) return more.then((entries) => goOn(entries))
+    if (isPromise(more))
+      return more.then((entries) => {
+        if (entries.length === 0) return answer(list)
+        open.waiting = entries
+        return fill(open, list, session, owners)
+      })
     if (more.length === 0) break
     open.waiting = more
   }
-  return answer()
-
-  function goOn(entries: readonly Entry[]): Awaitable<Reply> {
-    if (entries.length === 0) return answer()
-    open.waiting = entries
-    // What does not fit now waits for the next READDIR.
-    take(open, names, REPLY_SIZE - size, owners, now)
-    return answer()
-  }
-
-  function answer(): Reply {
-    return names.length === 0 ? EOF : { type: 'name', names }
-  }
+  return answer(list)
 }
 
-/** Moves waiting entries into `names` until `room` bytes are used, at least one of them. Answers with the bytes. */
-function take(open: OpenDirectory, names: Name[], room: number, owners: Owners, now: number): number {
+function answer(list: NameList): Reply | WrittenReply {
+  return list.count === 0 ? EOF : list.reply()
+}
+
+/** Moves waiting entries into `list` until it is full. */
+function take(open: OpenDirectory, list: NameList, owners: Owners, now: number): void {
   const { waiting } = open
-  let used = 0
   let count = 0
-  while (count < waiting.length && used < room) {
+  while (count < waiting.length && list.size < REPLY_SIZE) {
     const entry = waiting[count++]!
-    const name: Name = { name: entry.name, longname: longname(entry, owners, now), stat: entry.stat }
-    names.push(name)
-    used += sizeOfName(name)
+    list.add(entry.name, longname(entry, owners, now), entry.stat)
   }
   open.waiting = count === waiting.length ? [] : waiting.slice(count)
-  return used
 }
 
 /** The two names that every folder has: some clients make '..' up when they do not see it. */

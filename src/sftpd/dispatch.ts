@@ -2,7 +2,7 @@ import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { VERSION } from '../wire/constants.ts'
 import type { Frames, Packet } from '../wire/frames.ts'
-import { encodeVersion, type Reply } from '../wire/replies.ts'
+import { encodeVersion, type Reply, type WrittenReply } from '../wire/replies.ts'
 import { decodeRequest, type Request, type RequestOf, requestId } from '../wire/requests.ts'
 import { opendir, readdir } from './dir-requests.ts'
 import { advertised, extended } from './extensions.ts'
@@ -32,7 +32,7 @@ type Single = Exclude<Request['type'], 'init' | 'read' | 'write' | 'unknown'>
 type ByName = { readonly [Name in Single]: RequestOf<Name> }
 
 const REQUESTS: {
-  readonly [Name in Single]: (request: ByName[Name], session: SftpSession) => Awaitable<Reply>
+  readonly [Name in Single]: (request: ByName[Name], session: SftpSession) => Awaitable<Reply | WrittenReply>
 } = {
   open,
   close,
@@ -104,6 +104,6 @@ function call<Name extends Single>(
   type: Name,
   request: ByName[Name],
   session: SftpSession,
-): Awaitable<Reply> {
+): Awaitable<Reply | WrittenReply> {
   return REQUESTS[type](request, session)
 }

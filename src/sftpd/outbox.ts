@@ -3,7 +3,7 @@ import { escapeText, shown, textBytes } from '../base/escape.ts'
 import type { Log } from '../base/log.ts'
 import type { PacketPort } from '../ssh/session.ts'
 import type { VirtualPath } from '../vfs/vfs.ts'
-import { encodeOk, encodeReply, type Reply } from '../wire/replies.ts'
+import { encodeOk, encodeReply, type Reply, type WrittenReply } from '../wire/replies.ts'
 import { statusOf } from '../wire/status.ts'
 
 /** Files whose refusal was told on stderr; more than that are not remembered, and so not told. */
@@ -25,7 +25,7 @@ export class Outbox {
   }
 
   /** Answers with its size on the wire, in bytes. */
-  reply(id: number, reply: Reply): number {
+  reply(id: number, reply: Reply | WrittenReply): number {
     const packet = encodeReply(id, reply)
     this.port.writer.put(packet)
     return packet.length

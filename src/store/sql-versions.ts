@@ -18,3 +18,27 @@ export function sqlVersions(database: DatabaseSync) {
     remove: (name: string): void => void remove.run(name),
   }
 }
+
+/** The same for a process that is the only one to change them: what it has seen once stays so until it changes it. Each request of a session asks, and each question to the database takes and leaves a lock. */
+export function onlyHere(versions: ReturnType<typeof sqlVersions>): ReturnType<typeof sqlVersions> {
+  const known = new Map<string, number>()
+  const changed = <T>(name: string, change: () => T): T => {
+    try {
+      return change()
+    } finally {
+      known.delete(name)
+    }
+  }
+  return {
+    create: (name) => changed(name, () => versions.create(name)),
+    get(name) {
+      const seen = known.get(name)
+      if (seen !== undefined) return seen
+      const version = versions.get(name)
+      if (version !== undefined) known.set(name, version)
+      return version
+    },
+    move: (name, from) => changed(name, () => versions.move(name, from)),
+    remove: (name) => changed(name, () => versions.remove(name)),
+  }
+}

@@ -17,11 +17,11 @@ const MOST_NAMES = 2048
 
 declare const brand: unique symbol
 /** A name in an open folder of the home, as a path of the real disk. Good while the walk that made it lasts. */
-export type RealPath = Buffer & { readonly [brand]: 'real' }
+export type RealPath = (string | Buffer) & { readonly [brand]: 'real' }
 
 /** Where a walk ended. */
 export interface Place {
-  /** `/proc/self/fd/N/name`: acts on the name in exactly the folder that was walked to, whatever was renamed since. */
+  /** `/proc/PID/fd/N/name`: acts on the name in exactly the folder that was walked to, whatever was renamed since. */
   readonly real: RealPath
   /** Descriptor of that folder; closed when the walk ends. */
   readonly folder: number
@@ -119,10 +119,16 @@ export function openJail(home: string): Jail {
   }
 }
 
-/** A name in a folder that is open. */
+/** What /proc/self leads to: one link less to follow for each name. */
+const DESCRIPTORS = `/proc/${readlinkSync('/proc/self')}/fd`
+
+/** A name in a folder that is open. Node takes a string as UTF-8, and goes its shortest way with it: right while it is ASCII. */
 export function realPath(folder: number, name: string): RealPath {
-  return Buffer.from(`/proc/self/fd/${folder}/${name}`, 'latin1') as RealPath
+  const path = `${DESCRIPTORS}/${folder}/${name}`
+  return (BEYOND_ASCII.test(name) ? Buffer.from(path, 'latin1') : path) as RealPath
 }
+
+const BEYOND_ASCII = /[\x80-\xff]/
 
 /** What the link says, as a byte string; undefined when there is no link. */
 function linkAt(real: RealPath): string | undefined {

@@ -20,7 +20,7 @@ export interface LocalFile extends FileHandle {
 }
 
 /** Takes the descriptor over. `append`: every write goes to the end, whatever its offset (POSIX O_APPEND). */
-export function openedFile(descriptor: number, path: VirtualPath, append: boolean, made?: Stat): LocalFile {
+export function openedFile(descriptor: number, path: VirtualPath, append: boolean, found?: Stat): LocalFile {
   let open: number | undefined = descriptor
   /** Work off the loop that is under way. */
   let users = 0
@@ -65,7 +65,7 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
 
   return {
     descriptor: () => open,
-    made,
+    found,
     quick: () => true,
     appends: append,
     read: (into, offset) => withFile((fd) => fs.readvSync(fd, into, offset)),

@@ -130,12 +130,13 @@ function openFile(
         if (found.isDirectory()) throw failure('EISDIR', path)
         if (found.isSymbolicLink()) throw failure('ELOOP', path)
         if (!found.isFile()) throw failure('EACCES', path)
-        // While the inode is held, the number that the file will have is the lowest free one.
-        look(place, mostDescriptor)
-        return pacedFile(
-          openedFile(fs.openSync(`/proc/self/fd/${inode}`, access), path, flags.append === true),
-          paces.of(found.dev),
-        )
+        // What TRUNC has cut cannot be given back. While the inode is held, the file's number will be the lowest free one.
+        if (flags.truncate) look(place, mostDescriptor)
+        const descriptor = fs.openSync(`/proc/self/fd/${inode}`, access)
+        if (descriptor >= mostDescriptor) fs.closeSync(descriptor)
+        keepReserve(descriptor, mostDescriptor)
+        const stat = flags.truncate ? undefined : statOf(found)
+        return pacedFile(openedFile(descriptor, path, flags.append === true, stat), paces.of(found.dev))
       } finally {
         fs.closeSync(inode)
       }

@@ -87,7 +87,7 @@ export function meteredFile(opened: Opened): FileHandle {
     )
 
   return {
-    made: file.made,
+    found,
     descriptor: file.descriptor,
     quick: file.quick,
     appends: file.appends,

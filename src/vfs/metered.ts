@@ -183,7 +183,9 @@ export function metered(vfs: VirtualFileSystem, parts: MeterParts): VirtualFileS
     writer: boolean,
   ): Awaitable<FileHandle> {
     return then(opened, (file) =>
-      then(file.made ?? file.stat(), (found) => meteredFile({ file, path, found, before, writer, ...parts })),
+      then(file.found ?? file.stat(), (found) =>
+        meteredFile({ file, path, found, before, writer, ...parts }),
+      ),
     )
   }
 }

@@ -15,7 +15,7 @@ export class OpenHere {
 
   /** `file`, counted until it is closed. */
   counted(file: FileHandle): FileHandle {
-    const key = keyOf(now(file.stat()))
+    const key = keyOf(file.found ?? now(file.stat()))
     this.#handles.set(key, (this.#handles.get(key) ?? 0) + 1)
     let counts = true
     const gone = (): void => {

@@ -20,7 +20,7 @@ export function pacedFile(file: LocalFile, pace: Pace): FileHandle {
   const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> =>
     pace.later(() => file.later(work))
   return {
-    made: file.made,
+    found: file.found,
     appends: file.appends,
     descriptor: file.descriptor,
     quick: () => pace.quick,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, fileError } from './errno.ts'
-import { type Jail, type Place, realPath } from './jail.ts'
+import { type Jail, type Place, type RealPath, realPath } from './jail.ts'
 import { type LocalFile, openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import { reservedName } from './reserved.ts'
@@ -94,7 +94,7 @@ function isBeside(id: string): boolean {
 }
 
 /** A disk without hard links keeps nothing that is replaced. */
-function linked(from: Buffer, to: string | Buffer): boolean {
+function linked(from: RealPath | Buffer, to: string | Buffer): boolean {
   try {
     fs.linkSync(from, to)
     return true

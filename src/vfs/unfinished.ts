@@ -32,11 +32,14 @@ export function unfinished({ siblings, ...parts }: UnfinishedParts): Unfinished 
     withMarks: (folder) => ({
       read: (most) =>
         then(folder.read(most), (entries) =>
-          entries.map((entry) => ({ ...entry, stat: marked(entry.stat) })),
+          entries.map((entry) => {
+            const stat = marked(entry.stat)
+            return stat === entry.stat ? entry : { ...entry, stat }
+          }),
         ),
       close: () => folder.close(),
     }),
-    begun: (file, path) => watched(file, path, file.made ?? now(file.stat()), parts),
+    begun: (file, path) => watched(file, path, file.found ?? now(file.stat()), parts),
     takeOver(inode, end) {
       const writing = writers.find(inode)
       if (writing !== undefined) {

@@ -45,8 +45,8 @@ export interface VirtualFileSystem extends AsyncDisposable {
 
 /** An open regular file. After `close` or `abandon` every method is EBADF, and those two do nothing. */
 export interface FileHandle {
-  /** What the file was when opening it made it: saves a look. */
-  readonly made?: Stat | undefined
+  /** What the file was when it was opened, where that is known: saves a look. */
+  readonly found?: Stat | undefined
   /** The open descriptor, when there is one: for hashing off the loop. */
   readonly descriptor?: (() => number | undefined) | undefined
   /**

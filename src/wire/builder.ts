@@ -7,6 +7,11 @@ export class Builder {
     this.#bytes = Buffer.allocUnsafe(room)
   }
 
+  /** Bytes written so far. */
+  get size(): number {
+    return this.#at
+  }
+
   uint8(value: number): this {
     const at = this.#take(1)
     this.#bytes[at] = value
@@ -16,6 +21,12 @@ export class Builder {
   /** Taken modulo 2^32. */
   uint32(value: number): this {
     const at = this.#take(4)
+    this.#bytes.writeUInt32BE(value >>> 0, at)
+    return this
+  }
+
+  /** In the place of four bytes that were written. Taken modulo 2^32. */
+  put32(at: number, value: number): this {
     this.#bytes.writeUInt32BE(value >>> 0, at)
     return this
   }

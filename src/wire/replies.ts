@@ -14,6 +14,12 @@ export type Reply =
   /** `body`: what its extension says. */
   | { readonly type: 'extendedReply'; readonly body: Uint8Array }
 
+/** A reply that is a packet already, but for its id. */
+export interface WrittenReply {
+  readonly type: 'packet'
+  readonly packet: Uint8Array
+}
+
 /** One name of a NAME reply. REALPATH and READLINK have no stat to tell. */
 export interface Name {
   readonly name: string
@@ -32,11 +38,14 @@ export interface Version {
   readonly extensions: readonly Extension[]
 }
 
+/** Where the id is: behind length and type. */
+const ID_AT = 4 + 1
+
 export const OK: Reply = { type: 'status', code: Status.ok, message: '' }
 export const EOF: Reply = { type: 'status', code: Status.eof, message: 'End of file' }
 
 /** The packet of a reply, with its length. */
-export function encodeReply(id: number, reply: Reply): Uint8Array {
+export function encodeReply(id: number, reply: Reply | WrittenReply): Uint8Array {
   switch (reply.type) {
     case 'status':
       return packetOf(Type.status, 32 + reply.message.length)
@@ -64,18 +73,14 @@ export function encodeReply(id: number, reply: Reply): Uint8Array {
         .uint32(id)
         .raw(reply.body)
         .packet()
+    case 'packet':
+      putUint32(reply.packet, ID_AT, id)
+      return reply.packet
   }
 }
 
-/** Bytes that a name takes in a NAME reply. */
-export function sizeOfName({ name, longname }: Name): number {
-  return 4 + name.length + 4 + longname.length + 32
-}
-
 function encodeNames(id: number, names: readonly Name[]): Uint8Array {
-  let room = 16
-  for (const name of names) room += sizeOfName(name)
-  const builder = packetOf(Type.name, room).uint32(id).uint32(names.length)
+  const builder = packetOf(Type.name).uint32(id).uint32(names.length)
   for (const { name, longname, stat } of names) {
     builder.text(name).text(longname)
     if (stat === undefined) builder.uint32(0)
@@ -91,7 +96,7 @@ export const DATA_HEAD = 4 + 1 + 4 + 4
 export function encodeDataHead(into: Uint8Array, id: number, length: number): void {
   putUint32(into, 0, DATA_HEAD - 4 + length)
   into[4] = Type.data
-  putUint32(into, 5, id)
+  putUint32(into, ID_AT, id)
   putUint32(into, 9, length)
 }
 
@@ -100,7 +105,7 @@ const ok = encodeReply(0, OK)
 
 /** The packet of a STATUS ok. Good until the next call. */
 export function encodeOk(id: number): Uint8Array {
-  putUint32(ok, 5, id)
+  putUint32(ok, ID_AT, id)
   return ok
 }
 

@@ -1,12 +1,14 @@
+import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'node:test'
 import { accountsOver } from '../../src/accounts/kv-store.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { keyvOver } from '../../src/store/keyv.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
-import { sqlVersions } from '../../src/store/sql-versions.ts'
+import { onlyHere, sqlVersions } from '../../src/store/sql-versions.ts'
 import { accountStoreContract } from './account-store.contract.ts'
 
 accountStoreContract('accounts in memory', async () => {
@@ -18,6 +20,44 @@ accountStoreContract('accounts in memory', async () => {
     other: accountsOver(store, versions, systemClock),
     [Symbol.asyncDispose]: async () => database.close(),
   }
+})
+
+accountStoreContract('accounts of the only process that changes them', async () => {
+  const store = memoryKeyValue()
+  const database = openDatabase(':memory:')
+  const versions = onlyHere(sqlVersions(database))
+  return {
+    one: accountsOver(store, versions, systemClock),
+    other: accountsOver(store, versions, systemClock),
+    [Symbol.asyncDispose]: async () => database.close(),
+  }
+})
+
+test('versions of the only process: the database is asked again only after a change, failed ones too', () => {
+  using database = openDatabase(':memory:')
+  const table = sqlVersions(database)
+  let asked = 0
+  const versions = onlyHere({
+    ...table,
+    get(name) {
+      asked++
+      return table.get(name)
+    },
+  })
+
+  assert.equal(versions.get('ada'), undefined)
+  assert.ok(versions.create('ada'))
+  for (let i = 0; i < 3; i++) assert.equal(versions.get('ada'), 1)
+  assert.equal(asked, 2)
+
+  assert.ok(versions.move('ada', 1))
+  assert.equal(versions.get('ada'), 2)
+  table.move('ada', 2)
+  assert.ok(!versions.move('ada', 2))
+  assert.equal(versions.get('ada'), 3)
+
+  versions.remove('ada')
+  assert.equal(versions.get('ada'), undefined)
 })
 
 accountStoreContract('accounts over keyv and sqlite', async () => {
