@@ -19,6 +19,8 @@ const LARGEST = 1024
 /** Entries read at a time: so few that the collector does not have to carry them along. */
 const READ_AT_ONCE = 64
 
+type Answer = Reply | WrittenReply
+
 /** OPENDIR (§6.7). ENOENT, ENOTDIR, EACCES, EMFILE. */
 export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSession): Awaitable<Reply> {
   const { handles, vfs, log } = session
@@ -31,29 +33,28 @@ export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSessi
 }
 
 /** READDIR (§6.7): '.' and '..' first, then as many names as a reply holds. EBADF. */
-export function readdir(
-  { handle }: RequestOf<'readdir'>,
-  session: SftpSession,
-): Awaitable<Reply | WrittenReply> {
+export function readdir({ handle }: RequestOf<'readdir'>, session: SftpSession): Awaitable<Answer> {
   const open = session.handles.directory(handle)
   return then(session.owners(), (owners) => {
-    const list = new NameList(REPLY_SIZE + LARGEST)
-    if (open.dotted) return fill(open, list, session, owners)
-    open.dotted = true
-    return then(dots(open.path, session), (entries) => {
-      open.waiting = [...entries, ...open.waiting]
-      return fill(open, list, session, owners)
+    const next = (): Awaitable<Answer> => fill(open, new NameList(REPLY_SIZE + LARGEST), session, owners)
+    const made = session.ahead.take(open)?.() ?? (open.dotted ? next() : first(open, session, next))
+    return then(made, (answer) => {
+      if (!open.over) session.ahead.begin(open, next)
+      return answer
     })
   })
 }
 
+function first(open: OpenDirectory, session: SftpSession, next: () => Awaitable<Answer>): Awaitable<Answer> {
+  open.dotted = true
+  return then(dots(open.path, session), (entries) => {
+    open.waiting = [...entries, ...open.waiting]
+    return next()
+  })
+}
+
 /** Puts names into the reply until it is full or the folder ends. */
-function fill(
-  open: OpenDirectory,
-  list: NameList,
-  session: SftpSession,
-  owners: Owners,
-): Awaitable<Reply | WrittenReply> {
+function fill(open: OpenDirectory, list: NameList, session: SftpSession, owners: Owners): Awaitable<Answer> {
   const now = session.clock.now()
   while (true) {
     take(open, list, owners, now)
@@ -61,17 +62,21 @@ function fill(
     const more = open.directory.read(READ_AT_ONCE)
     if (isPromise(more))
       return more.then((entries) => {
-        if (entries.length === 0) return answer(list)
-        open.waiting = entries
-        return fill(open, list, session, owners)
+        put(open, entries)
+        return open.over ? answer(list) : fill(open, list, session, owners)
       })
-    if (more.length === 0) break
-    open.waiting = more
+    put(open, more)
+    if (open.over) break
   }
   return answer(list)
 }
 
-function answer(list: NameList): Reply | WrittenReply {
+function put(open: OpenDirectory, entries: readonly Entry[]): void {
+  open.waiting = entries
+  open.over = entries.length === 0
+}
+
+function answer(list: NameList): Answer {
   return list.count === 0 ? EOF : list.reply()
 }
 

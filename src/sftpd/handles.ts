@@ -24,6 +24,9 @@ export interface OpenDirectory {
   waiting: readonly Entry[]
   /** '.' and '..' were sent. */
   dotted: boolean
+  /** All entries were read. */
+  over: boolean
+  closed: boolean
 }
 
 interface Slot {
@@ -86,7 +89,7 @@ export class Handles {
 
   addDirectory(directory: DirectoryHandle, path: VirtualPath): string {
     return this.#add({
-      open: { kind: 'directory', directory, path, waiting: [], dotted: false },
+      open: { kind: 'directory', directory, path, waiting: [], dotted: false, over: false, closed: false },
       live: undefined,
     })
   }
@@ -112,7 +115,7 @@ export class Handles {
     this.#slots.delete(handle)
     slot.live?.[Symbol.dispose]()
     const { open } = slot
-    if (open.kind === 'directory') return open.directory.close()
+    if (open.kind === 'directory') return closeDirectory(open)
     const failed = (error: unknown): never => {
       this.#log('close failed', open)
       throw error
@@ -136,7 +139,7 @@ export class Handles {
         if (open.kind === 'file') {
           await open.file.abandon()
           this.#log('forced close', open)
-        } else await open.directory.close()
+        } else await closeDirectory(open)
       } catch (error) {
         this.#owner.log.error('forced close failed', error, { path: shown(open.path) })
       }
@@ -161,4 +164,9 @@ export class Handles {
 /** Four bytes. */
 function nameOf(number: number): string {
   return String.fromCharCode(number >>> 24, (number >>> 16) & 255, (number >>> 8) & 255, number & 255)
+}
+
+function closeDirectory(open: OpenDirectory): Awaitable<void> {
+  open.closed = true
+  return open.directory.close()
 }

@@ -3,9 +3,11 @@ import type { Log } from '../base/log.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { VirtualFileSystem } from '../vfs/vfs.ts'
 import type { Owners } from '../wire/longname.ts'
+import type { Reply, WrittenReply } from '../wire/replies.ts'
 import type { Handles } from './handles.ts'
 import type { KeptBytes } from './kept-bytes.ts'
 import type { Outbox } from './outbox.ts'
+import type { ReadAhead } from './read-ahead.ts'
 
 /** What the requests of one session work with. */
 export interface SftpSession {
@@ -13,6 +15,7 @@ export interface SftpSession {
   readonly handles: Handles
   readonly outbox: Outbox
   readonly kept: KeptBytes
+  readonly ahead: ReadAhead<Reply | WrittenReply>
   readonly log: Log
   readonly clock: Clock
   readonly digests: Digests

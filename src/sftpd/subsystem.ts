@@ -7,12 +7,14 @@ import type { Session, SessionHandler } from '../ssh/session.ts'
 import { type Digests, digests } from '../transfer/digest.ts'
 import type { LiveTransfers } from '../transfer/live.ts'
 import type { VirtualFileSystem } from '../vfs/vfs.ts'
+import type { Reply, WrittenReply } from '../wire/replies.ts'
 import { dispatcher } from './dispatch.ts'
 import { Handles, MAX_HANDLES } from './handles.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { Order } from './order.ts'
 import { Outbox } from './outbox.ts'
 import { ownersOf } from './owners.ts'
+import { ReadAhead } from './read-ahead.ts'
 
 export interface SftpParts {
   /** The tree of the session's account; an error refuses the session with its sentence. */
@@ -78,6 +80,7 @@ async function serve(
       handles,
       outbox,
       kept: new KeptBytes(),
+      ahead: new ReadAhead<Reply | WrittenReply>(),
       log,
       clock,
       digests: hash,
