@@ -41,8 +41,8 @@ export interface Guard {
   /** A login that went well takes the score away, not a ban. */
   forgive(address: string): Awaitable<void>
   ban(address: string, ms: number, reason: string): Promise<Ban>
-  /** Whether there was one. */
-  lift(address: string): Promise<boolean>
+  /** The ban that held, if there was one. */
+  lift(address: string): Promise<Ban | undefined>
   list(): Awaitable<readonly Ban[]>
 }
 
@@ -160,7 +160,7 @@ export async function openGuard(
     async lift(address) {
       const whose = address.endsWith('/64') ? address : neighbourhood(address)
       scores.delete(whose)
-      const was = inForce(whose) !== undefined
+      const was = inForce(whose)
       bans.delete(whose)
       await store.delete(PREFIX + whose)
       return was

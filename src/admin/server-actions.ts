@@ -54,10 +54,16 @@ export async function banAddress(asked: Asked, address: string, ms: number): Pro
       `You come from "${address}" yourself: ban it from the console, or from elsewhere`,
     )
   const ban = await desk.guard.ban(address, ms, `by ${actor.name}`)
-  const ended = await desk.endFrom(ban.address)
   const until = new Date(ban.until).toISOString()
-  await parts.actions.note(actor, { event: 'ban made', address: ban.address, until, ended })
-  return { ...ban, ended }
+  let ended: number | undefined
+  try {
+    ended = await desk.endFrom(ban.address)
+    return { ...ban, ended }
+  } finally {
+    // It holds, whatever became of the connections.
+    const ends = ended === undefined ? {} : { ended }
+    await parts.actions.note(actor, { event: 'ban made', address: ban.address, until, ...ends })
+  }
 }
 
 export function saidOfBan({ address, until, ended }: MadeBan): string {
@@ -75,15 +81,17 @@ export function checkAddress(address: string): void {
 /** ENOENT when it is not banned. */
 export async function liftBan(asked: Asked, address: string): Promise<void> {
   const { guard } = await deskOf(asked)
-  if (!(await guard.lift(address)))
-    throw new OpError('ENOENT', `"${escapeText(address)}" is not banned: see ban list`)
-  await asked.parts.actions.note(asked.actor, { event: 'ban lifted', address })
+  const ban = await guard.lift(address)
+  if (ban === undefined) throw new OpError('ENOENT', `"${escapeText(address)}" is not banned: see ban list`)
+  const until = new Date(ban.until).toISOString()
+  await asked.parts.actions.note(asked.actor, { event: 'ban lifted', address: ban.address, until })
 }
 
-/** Stops the server as SIGTERM does. */
-export async function drainServer(asked: Asked): Promise<void> {
+/** Stops the server as SIGTERM does. `answer` is what is said before it: nobody may hear anything after. */
+export async function drainServer(asked: Asked, answer = async (): Promise<void> => {}): Promise<void> {
   const desk = await deskOf(asked)
   await asked.parts.actions.note(asked.actor, { event: 'server drained' })
+  await answer()
   await desk.drain()
 }
 

@@ -137,10 +137,10 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     summary: 'stop the server when running transfers are over, as SIGTERM does',
     async run(call) {
       exactly(call.names, 0, this.usage)
-      await deskOf(call)
-      answer(call, { draining: true }, ['The server takes nobody new and ends'])
-      await call.io.settled?.()
-      await drainServer(call)
+      await drainServer(call, async () => {
+        answer(call, { draining: true }, ['The server takes nobody new and ends'])
+        await call.io.settled?.()
+      })
     },
   },
   'server restart': {

@@ -24,7 +24,8 @@ export type AdminEvent =
       /** Connections that it ended. */
       readonly ended?: number
     }
-  | { readonly event: 'ban lifted'; readonly address: string }
+  /** Until when it would have held. */
+  | { readonly event: 'ban lifted'; readonly address: string; readonly until: string }
   | { readonly event: 'server drained' | 'server restarted' }
 
 /** A fact that a person may be asked about later. */

@@ -66,6 +66,8 @@ test('actions: an admin who was demoted, disabled, deleted, expired or is elsewh
     await happens(actions)
     const before = audited.length
     for (const [name, call] of Object.entries(CALLS)) {
+      // What was done before is written down all the same.
+      if (name === 'note') continue
       await refuses(call(actions, GRACE), 'EACCES')
       assert.equal(audited.length, before, `${name} when ${what}`)
     }
