@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
 import { CONSOLE_FROM } from './accounts/actions.ts'
-import { runWords, type WordsIO } from './admin/words.ts'
+import { isForScripts, runWords, type WordsIO } from './admin/words.ts'
 import { OpError } from './base/error.ts'
 import { askServer } from './control.ts'
 import { takeLock } from './lock.ts'
@@ -22,7 +22,7 @@ export const CONSOLE = { name: 'console', role: 'admin', from: CONSOLE_FROM } as
 
 /** `miniftpd WORDS`: lets the running server do it, or does it itself when there is none. Exit status 0, 1, 2. */
 export async function runConsole(argv: readonly string[], parts: ConsoleParts): Promise<number> {
-  const io = terminalIO(parts)
+  const io = terminalIO(parts, isForScripts(argv) ? '' : 'miniftpd: ')
   const words = keyFilesRead(argv)
   const status = await askServer(parts.folder, words, io)
   if (status !== undefined) return status
@@ -31,10 +31,11 @@ export async function runConsole(argv: readonly string[], parts: ConsoleParts): 
   return await runWords(words, CONSOLE, { actions: office.actions, now: office.clock.now }, io)
 }
 
-function terminalIO({ stdin, stdout, stderr }: ConsoleParts): WordsIO {
+/** `prefix`: of what is complained of. */
+function terminalIO({ stdin, stdout, stderr }: ConsoleParts, prefix: string): WordsIO {
   return {
     print: (line) => void stdout.write(`${line}\n`),
-    complain: (line) => void stderr.write(`miniftpd: ${line}\n`),
+    complain: (line) => void stderr.write(`${prefix}${line}\n`),
     async input() {
       if (stdin.isTTY) stderr.write('Write it here, then ^D:\n')
       return text(stdin)

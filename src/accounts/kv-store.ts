@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
 import { Lanes } from '../base/lane.ts'
 import type { KeyValue } from '../store/key-value.ts'
 import type { Account } from './account.ts'
@@ -88,5 +89,5 @@ function meanwhile(account: Account | undefined): OpError {
 }
 
 function missing(name: string): OpError {
-  return new OpError('ENOENT', `There is no account "${name}"`)
+  return new OpError('ENOENT', `There is no account "${escapeText(name)}"`)
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
 
 /** A set of addresses, from lines like '10.0.0.0/8', '2001:db8::/32' or one address. EINVAL names the line that is none. */
 export function networks(lines: readonly string[]): { has(address: string): boolean } {
@@ -36,7 +37,7 @@ function addNetwork(list: BlockList, line: string): void {
   if (family === 0 || prefix < 0 || prefix > width || more !== undefined) {
     throw new OpError(
       'EINVAL',
-      `"${line}" is not a network: write an address or a network such as 10.0.0.0/8`,
+      `"${escapeText(line)}" is not a network: write an address or a network such as 10.0.0.0/8`,
     )
   }
   list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6')

@@ -24,7 +24,7 @@ export function checkName(name: string): string {
   if (!isAccountName(name)) {
     throw new OpError(
       'EINVAL',
-      `"${name}" cannot be an account's name: use a-z, 0-9, "_", "." and "-", not first a digit, "." or "-", 32 at most`,
+      `"${escapeText(name)}" cannot be an account's name: use a-z, 0-9, "_", "." and "-", not first a digit, "." or "-", 32 at most`,
     )
   }
   return name

@@ -1,9 +1,9 @@
 import type { Actor } from '../accounts/actions.ts'
-import { isOpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { splitWords } from '../commands/words.ts'
 import type { Session, SessionHandler } from '../ssh/session.ts'
 import { ioOf } from './exec-io.ts'
-import { runWords, type WordsParts } from './words.ts'
+import { complaintOf, isForScripts, runWords, type WordsParts } from './words.ts'
 
 /** The session handler of "exec" for admins: the words of words.ts over a channel; exit status 0, 1, 2. */
 export function adminExec(parts: WordsParts): SessionHandler {
@@ -18,8 +18,10 @@ export function adminExec(parts: WordsParts): SessionHandler {
     } catch (error) {
       if (session.signal.aborted) return 130
       if (!isOpError(error)) log.error('command failed', error, { account: identity.account })
-      await channel.writeError(Buffer.from(`${isOpError(error) ? error.message : 'Internal error'}\n`))
-      return isOpError(error, 'EUSAGE') ? 2 : 1
+      const said = isOpError(error) ? error : new OpError('EIO', 'Internal error, see the log')
+      const json = isForScripts(request.command.split(' '))
+      await channel.writeError(Buffer.from(`${complaintOf(said, json)}\n`))
+      return said.code === 'EUSAGE' ? 2 : 1
     }
   }
 }

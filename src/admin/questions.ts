@@ -1,5 +1,6 @@
 import type { Awaitable } from '../base/awaitable.ts'
 import { isOpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
 import { ctrlKeys, type Key, muted, type PromptOutput } from './enquirer.ts'
 import { fitted, wrapped } from './table.ts'
 
@@ -38,15 +39,16 @@ type Options = Readonly<Record<string, unknown>>
 /** What enquirer's Select is given: choices cut to the width, letters that go to what starts with them, a footer that helps. */
 export function choiceOptions<T>(
   question: string,
-  choices: readonly Choice<T>[],
+  given: readonly Choice<T>[],
   output: PromptOutput,
   { initial = 0, head, back = 'Esc goes back' }: ListOptions,
 ): Options {
+  const choices = given.map(escapedChoice)
   const widest = Math.max(...choices.map(({ label }) => label.length))
   const line = ({ label, hint }: Choice<T>): string =>
     fitted(hint === undefined ? label : `${label.padEnd(widest)}   ${hint}`, output.columns - 4)
   return {
-    message: question,
+    message: escapeText(question),
     // Asked at each drawing: the width may be another one.
     choices: choices.map((choice, index) => ({ name: String(index), message: () => line(choice) })),
     index: initial,
@@ -55,9 +57,18 @@ export function choiceOptions<T>(
     pageUp: turnPage(-1),
     pageDown: turnPage(1),
     actions: ctrlKeys({ d: 'cancel' }),
-    format: chosenLabel(choices.map(({ label, chosen }) => chosen ?? label.trim())),
+    format: chosenLabel(choices.map(({ chosen = '' }) => chosen)),
     footer: footerOf(choices.length, back, output),
     ...(head === undefined ? {} : { choicesHeader: () => muted(fitted(`  ${head}`, output.columns - 1)) }),
+  }
+}
+
+function escapedChoice<T>({ label, hint, chosen = label.trim(), value }: Choice<T>): Choice<T> {
+  return {
+    label: escapeText(label),
+    ...(hint === undefined ? {} : { hint: escapeText(hint) }),
+    chosen: escapeText(chosen),
+    value,
   }
 }
 
@@ -72,7 +83,7 @@ export function textOptions(
   }: { readonly initial?: string; readonly check?: Check; readonly hint?: (text: string) => string },
 ): Options {
   return {
-    message: question,
+    message: escapeText(question),
     initial,
     async validate(text: string) {
       const wrong = await check?.(text)
@@ -88,7 +99,12 @@ export function textOptions(
 }
 
 export function confirmOptions(question: string): Options {
-  return { message: question, initial: false, format: yesOrNo, actions: ctrlKeys({ d: 'cancel' }) }
+  return {
+    message: escapeText(question),
+    initial: false,
+    format: yesOrNo,
+    actions: ctrlKeys({ d: 'cancel' }),
+  }
 }
 
 /** A check that may throw its sentence. */
@@ -98,7 +114,7 @@ export function sentence(check: (text: string) => unknown): (text: string) => st
       const said = check(text)
       return typeof said === 'string' ? said : undefined
     } catch (error) {
-      if (isOpError(error)) return error.message
+      if (isOpError(error)) return escapeText(error.message)
       throw error
     }
   }

@@ -47,11 +47,14 @@ export async function banAddress(asked: Asked, address: string, ms: number): Pro
   const desk = await deskOf(asked)
   checkAddress(address)
   if (desk.guard.allowed(address))
-    throw new OpError('EINVAL', `"${address}" is one of guard-allow: take it out of that setting first`)
+    throw new OpError(
+      'EINVAL',
+      `"${escapeText(address)}" is one of guard-allow: take it out of that setting first`,
+    )
   if (actor.from !== CONSOLE_FROM && neighbourhood(actor.from) === neighbourhood(address))
     throw new OpError(
       'EPERM',
-      `You come from "${address}" yourself: ban it from the console, or from elsewhere`,
+      `You come from "${escapeText(address)}" yourself: ban it from the console, or from elsewhere`,
     )
   const ban = await desk.guard.ban(address, ms, `by ${actor.name}`)
   const until = new Date(ban.until).toISOString()

@@ -1,5 +1,6 @@
 import { shown } from '../base/escape.ts'
 import { showBytes } from '../base/units.ts'
+import { jsonName } from '../commands/json.ts'
 import type { LiveRow, ServerStatus } from './desk.ts'
 import type { Asked } from './server-actions.ts'
 import { showEntries, showSpan } from './show.ts'
@@ -56,7 +57,8 @@ export function showTransfer({ path, read, written, size }: Moving): string {
   return `${way} ${shown(path)} ${moved}${size === undefined || size === 0 ? '' : ` of ${showBytes(size)}`}`
 }
 
-/** Names are byte strings inside; JSON has them as text. */
+/** Names are byte strings inside; JSON has them as text, and the bytes of one that is no UTF-8 beside it. */
 export function scriptTransfer({ path, ...rest }: Moving) {
-  return { path: shown(path), ...rest }
+  const { name, nameBase64: pathBase64 } = jsonName(path)
+  return { path: name, ...(pathBase64 === undefined ? {} : { pathBase64 }), ...rest }
 }

@@ -1,5 +1,6 @@
 import { escapeText } from '../base/escape.ts'
 import { parseDuration } from '../base/units.ts'
+import { jsonSafe } from '../commands/json.ts'
 import { count } from './changes.ts'
 import { readable } from './log-line.ts'
 import {
@@ -106,7 +107,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
       const filter = String(values.filter ?? '')
       // One object a line, as the log has it.
       const print = (lines: readonly string[]): void => {
-        for (const line of lines) io.print(json ? line : readable(line))
+        for (const line of lines) io.print(json ? jsonSafe(line) : readable(line))
       }
       const stop = values.follow === true ? io.stop?.() : undefined
       if (stop === undefined) return print(await desk.logLines(most, filter))

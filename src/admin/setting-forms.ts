@@ -123,7 +123,7 @@ export async function rights(desktop: Desktop): Promise<string | undefined> {
     if (changes === undefined) continue
     account = await parts.actions.set(actor, now.name, changes, now.version)
     changed = true
-    screen.print(`${setting.label} of "${account.name}": ${setting.shown(account)}`)
+    screen.print(`${setting.label} of "${account.name}": ${escapeText(setting.shown(account))}`)
   }
   return undefined
 }

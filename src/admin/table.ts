@@ -1,9 +1,11 @@
 import stringWidth from 'string-width'
+import { escapeText } from '../base/escape.ts'
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** Rows as lines with aligned columns, in cells of a terminal. */
-export function table(rows: readonly (readonly string[])[]): readonly string[] {
+/** Rows as lines with aligned columns, in cells of a terminal. What would steer it is escaped. */
+export function table(cells: readonly (readonly string[])[]): readonly string[] {
+  const rows = escaped(cells)
   const widths = widthsOf(rows)
   return rows.map((row) =>
     row
@@ -17,7 +19,8 @@ export function table(rows: readonly (readonly string[])[]): readonly string[] {
  * The same within `columns` cells: the widest column gives way until it fits, and what is cut off is marked. The
  * first column, which says what a row is about, gives way last.
  */
-export function fittedTable(rows: readonly (readonly string[])[], columns: number): readonly string[] {
+export function fittedTable(cells: readonly (readonly string[])[], columns: number): readonly string[] {
+  const rows = escaped(cells)
   const widths = widthsOf(rows)
   const over = (): number => widths.reduce((sum, width) => sum + width + 2, -2) - columns
   while (over() > 0) {
@@ -75,6 +78,10 @@ export function wrapped(text: string, width: number): readonly string[] {
 export function bar(part: number, width: number): string {
   const full = Math.round(Math.min(1, Math.max(0, part)) * width)
   return `[${'#'.repeat(full)}${'.'.repeat(width - full)}]`
+}
+
+function escaped(rows: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  return rows.map((row) => row.map(escapeText))
 }
 
 function padded(text: string, width: number): string {

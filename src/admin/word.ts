@@ -1,6 +1,8 @@
 import type { ParseArgsConfig } from 'node:util'
 import type { Actions, Actor } from '../accounts/actions.ts'
 import { OpError } from '../base/error.ts'
+import { escapeText } from '../base/escape.ts'
+import { jsonLine } from '../commands/json.ts'
 import type { Desk } from './desk.ts'
 
 /** Where the words of an admin come from and their answers go. */
@@ -41,10 +43,10 @@ export interface Call {
   readonly json: boolean
 }
 
-/** The answer of a word: for scripts one JSON value, for people lines. */
+/** The answer of a word: for scripts one JSON value, for people lines. Neither steers a terminal, whatever names it holds. */
 export function answer({ io, json }: Call, value: unknown, lines: readonly string[]): void {
-  if (json) io.print(JSON.stringify(value))
-  else for (const line of lines) io.print(line)
+  if (json) io.print(jsonLine(value))
+  else for (const line of lines) io.print(escapeText(line))
 }
 
 export function exactly(names: readonly string[], count: number, usage: string): readonly string[] {

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util'
 import type { Actor } from '../accounts/actions.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { jsonLine } from '../commands/json.ts'
+import { sentenceOf } from '../commands/language.ts'
 import { helpAsked, helpOn, unknownWord } from './help.ts'
 import { KEY_WORDS } from './key-words.ts'
 import { QUOTA_WORDS } from './quota-words.ts'
@@ -35,11 +37,21 @@ export async function runWords(
     return 0
   } catch (error) {
     if (!isOpError(error)) throw error
-    io.complain(error.message)
+    io.complain(complaintOf(error, isForScripts(words)))
     return error.code === 'EUSAGE' ? 2 : 1
   } finally {
     await io.settled?.()
   }
+}
+
+/** What is said of an error: a sentence; to a script `{"code","message"}`. */
+export function complaintOf(error: OpError, json: boolean): string {
+  return json ? jsonLine({ code: error.code, message: error.message }) : sentenceOf(error)
+}
+
+/** Whether one JSON value is wanted, be the rest of the words right or not. */
+export function isForScripts(words: readonly string[]): boolean {
+  return words.includes('--json')
 }
 
 const JSON_OPTION: Options = { json: { type: 'boolean' } }

@@ -1,4 +1,5 @@
 import { OpError } from './error.ts'
+import { escapeText } from './escape.ts'
 
 const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 const TIMES: Readonly<Record<string, number>> = {
@@ -16,7 +17,7 @@ export function parseBytes(text: string): number {
   const power = 'kmgtp'.indexOf((match?.[2] ?? '').toLowerCase() || ' ') + 1
   const bytes = match ? Math.round(Number(match[1]) * 1024 ** power) : Number.NaN
   if (!Number.isSafeInteger(bytes))
-    throw new OpError('EINVAL', `"${text}" is not a size: write one such as 500MiB or 10GiB`)
+    throw new OpError('EINVAL', `"${escapeText(text)}" is not a size: write one such as 500MiB or 10GiB`)
   return bytes
 }
 
@@ -37,7 +38,7 @@ export function parseDuration(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$/i.exec(text)
   const ms = match ? Math.round(Number(match[1]) * TIMES[(match[2] ?? 'ms').toLowerCase()]!) : Number.NaN
   if (!Number.isSafeInteger(ms))
-    throw new OpError('EINVAL', `"${text}" is not a time: write one such as 90s, 5m or 1h`)
+    throw new OpError('EINVAL', `"${escapeText(text)}" is not a time: write one such as 90s, 5m or 1h`)
   return ms
 }
 

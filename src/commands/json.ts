@@ -2,8 +2,13 @@ import { isUtf8 } from 'node:buffer'
 
 /** One JSON value on a line; what would steer a terminal is escaped in it, as JSON can. */
 export function jsonLine(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
+  return jsonSafe(JSON.stringify(value))
+}
+
+/** The same of what is JSON already. */
+export function jsonSafe(text: string): string {
+  return text.replace(
+    /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -321,7 +321,7 @@ test('words: sessions show who is here and what moves, escaped, and are ended', 
   const row = scripts.find(({ account }: { account: string }) => account === 'ada')
   assert.deepEqual(
     row.transfers.map(({ path, written }: { path: string; written: number }) => [path, written]),
-    [['/evil\\u{1b}[2J\\nname', 4]],
+    [['/evil\x1b[2J\nname', 4]],
   )
   assert.match(people.stdout, /ada +127\.0\.0\.1 +subsystem sftp .*up \/evil\\u\{1b\}\[2J\\nname 4 B/)
   assert.doesNotMatch(people.stdout, /\x1b/)

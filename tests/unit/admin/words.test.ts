@@ -24,7 +24,7 @@ async function said(line: string) {
 }
 
 test('words: an unknown one is answered with the nearest and a help that fits in sight', async () => {
-  const { status, printed, complained } = await said('usr list --json')
+  const { status, printed, complained } = await said('usr list -x')
 
   assert.deepEqual([status, printed], [2, ''])
   assert.match(
