@@ -118,19 +118,16 @@ export async function openOffice({
   }
 }
 
-/** With an account goes what its uploads have left out of sight: another of its name must not find it. */
 function withUploads(
-  homes: Homes,
+  homes: Omit<Homes, 'forget'>,
   folder: string,
   stores: readonly { forget(account: string): void }[],
 ): Homes {
   return {
     ...homes,
-    async retire(name) {
-      const kept = await homes.retire(name)
+    async forget(name) {
       for (const store of stores) store.forget(name)
       await rm(join(folder, 'staging', name), { recursive: true, force: true })
-      return kept
     },
   }
 }

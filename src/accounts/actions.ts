@@ -1,7 +1,7 @@
 // Over 300 lines: one function for each thing an admin can do, and all share what an actor is asked and how it is told.
 import type { AdminEvent, Audit } from '../base/audit.ts'
 import type { Clock } from '../base/clock.ts'
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { Lanes } from '../base/lane.ts'
 import type { Limits, Quotas, Usage } from '../quota/ledger.ts'
@@ -45,6 +45,10 @@ export interface Homes {
   make(name: string): Promise<void>
   /** Moves it out of the way; says where to. */
   retire(name: string): Promise<string | undefined>
+  /** Undoes that. */
+  bringBack(name: string, kept: string): Promise<void>
+  /** What uploads have left out of sight: another of its name must not find it. */
+  forget(name: string): Promise<void>
 }
 
 export interface ActionParts {
@@ -151,6 +155,53 @@ export function actionsOver({
   const quotaOf = (role: Role, bytes: number | null | undefined): number | null =>
     bytes !== undefined ? bytes : role === 'user' ? defaultQuota() : null
 
+  /** Nobody comes in any more, and the last admin stays: what a crash leaves from here on is disabled, and can be deleted again. */
+  function markAsGoing(
+    actor: Actor,
+    name: string,
+    seen: number | undefined,
+  ): Promise<{ readonly before: Account; readonly marked: Account }> {
+    return lanes.run('admins', async () => {
+      let before = await find(name)
+      if (before.role === 'admin') await keepOneAdmin(name)
+      const marked = await accounts.update(
+        name,
+        (account) => {
+          before = account
+          return { ...account, disabled: true, changedBy: actor.name }
+        },
+        seen,
+      )
+      return { before, marked }
+    })
+  }
+
+  /** Of an account that could not be deleted: its files are back, and it may log in if it might before. */
+  async function asItWas(
+    name: string,
+    { disabled }: Account,
+    { version }: Account,
+    kept: string | undefined,
+  ): Promise<void> {
+    if (kept !== undefined) await homes.bringBack(name, kept)
+    try {
+      await accounts.update(name, (account) => ({ ...account, disabled }), version)
+    } catch (error) {
+      // Another admin has said meanwhile what it is to be.
+      if (!isOpError(error, 'EBUSY') && !isOpError(error, 'ENOENT')) throw error
+    }
+  }
+
+  /** What is noted about a name beside the record, by which another of that name would come into its inheritance. */
+  async function forget(name: string): Promise<void> {
+    const all = await Promise.allSettled([
+      lanes.run(`codes of ${name}`, () => codes.remove(name)),
+      ledger.remove(name),
+      homes.forget(name),
+    ])
+    for (const one of all) if (one.status === 'rejected') throw one.reason
+  }
+
   return {
     /** EACCES unless `actor` is an admin now. */
     allow,
@@ -169,37 +220,52 @@ export function actionsOver({
         quota: { bytes: quotaOf(role, quota.bytes), files: quota.files ?? null },
         changedBy: actor.name,
       }
-      await accounts.create(account)
+      await lanes.run(`end of ${name}`, async () => {
+        // Left by one of its name, if it could not be forgotten when it was deleted.
+        if ((await accounts.get(name)) === undefined) await forget(name)
+        await accounts.create(account)
+      })
       record(actor, { event: 'account added', account: name, what: role, after: factsOf(account) })
       await ledger.setLimits(name, account.quota)
       if (hasHome(account)) await homes.make(name)
       return account
     },
 
-    /** Says where the files went, if there were any. `seen`: EBUSY when the record is another one by now. */
+    /**
+     * Says where the files went, if there were any. `seen`: EBUSY when the record is another one by now. All of it or
+     * nothing but the end of its sessions: EIO when its files cannot be moved.
+     */
     async remove(actor: Actor, name: string, seen?: number): Promise<string | undefined> {
       await allow(actor)
-      const gone = await lanes.run('admins', async () => {
-        const account = await find(name)
-        if (account.role === 'admin') await keepOneAdmin(name)
-        await accounts.delete(name, seen)
-        return account
-      })
-      let kept: string | undefined
-      try {
-        await live.end(name)
-        kept = await homes.retire(name)
-      } finally {
+      return lanes.run(`end of ${name}`, async () => {
+        const { before, marked } = await markAsGoing(actor, name, seen)
+        let kept: string | undefined
+        try {
+          await live.end(name)
+          kept = await homes.retire(name)
+          await accounts.delete(name)
+        } catch (cause) {
+          record(actor, { event: 'account changed', account: name, what: 'not deleted, sessions ended' })
+          throw notDeleted(name, await stateAfter(asItWas(name, before, marked, kept), kept), cause)
+        }
         record(actor, {
           event: 'account deleted',
           account: name,
           ...(kept === undefined ? {} : { what: `files in ${kept}` }),
-          before: factsOf(gone),
+          before: factsOf(before),
         })
-      }
-      await ledger.remove(name)
-      await lanes.run(`codes of ${name}`, () => codes.remove(name))
-      return kept
+        try {
+          await forget(name)
+        } catch (cause) {
+          const where = kept === undefined ? '' : `, and its files are in ${kept}`
+          throw new OpError(
+            isOpError(cause) ? cause.code : 'EIO',
+            `"${name}" is deleted${where}, but not all that was noted about it (${codeOf(cause)}): what is left goes when an account of that name is made`,
+            { cause },
+          )
+        }
+        return kept
+      })
     },
 
     async list(actor: Actor): Promise<readonly Account[]> {
@@ -356,4 +422,28 @@ export function actionsOver({
 /** As what it came in. EACCES. */
 function needsAdmin({ role }: Actor): void {
   if (role !== 'admin') throw new OpError('EACCES', 'Only an admin may do that')
+}
+
+/** What an account is that could not be deleted, for people. */
+async function stateAfter(asItWas: Promise<void>, kept: string | undefined): Promise<string> {
+  try {
+    await asItWas
+    return 'is as it was'
+  } catch {
+    // The disk fails again: the sentence of the first time says why.
+    return `is disabled${kept === undefined ? '' : `, and its files are in ${kept} or back`}`
+  }
+}
+
+function notDeleted(name: string, state: string, cause: unknown): OpError {
+  return new OpError(
+    isOpError(cause) ? cause.code : 'EIO',
+    `"${name}" could not be deleted (${codeOf(cause)}) and ${state}, but its sessions were ended. See that its files can be moved to removed/ in the server's folder, and delete it again`,
+    { cause },
+  )
+}
+
+/** Of an error of ours or of the disk. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'internal error'
 }

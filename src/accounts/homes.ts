@@ -5,7 +5,7 @@ import type { Homes } from './actions.ts'
 import { checkName } from './rules.ts'
 
 /** `VAR/home/NAME`; those of deleted accounts in `VAR/removed/NAME-TIME`. */
-export function homesIn(folder: string, clock: Clock): Homes {
+export function homesIn(folder: string, clock: Clock): Omit<Homes, 'forget'> {
   return {
     async make(name) {
       await mkdir(join(folder, 'home', checkName(name)), { recursive: true, mode: 0o700 })
@@ -22,5 +22,6 @@ export function homesIn(folder: string, clock: Clock): Homes {
         throw error
       }
     },
+    bringBack: (name, kept) => rename(join(folder, kept), join(folder, 'home', checkName(name))),
   }
 }

@@ -1,3 +1,4 @@
+import type { LiveSessions } from '../../src/accounts/account.ts'
 import { actionsOver } from '../../src/accounts/actions.ts'
 import { accountsOver, type Versions } from '../../src/accounts/kv-store.ts'
 import { newAccount } from '../../src/accounts/rules.ts'
@@ -28,13 +29,19 @@ export async function memoryOffice() {
   const changed: string[] = []
   const limits = new Map<string, unknown>()
   let asked = 0
-  /** The disk beside the records, of the ledger and the homes. */
-  const disk = { full: false }
-  const needsDisk = (): void => {
-    if (disk.full) throw new OpError('ENOSPC', 'The disk is full')
+  /** The disk beside the records, of the ledger and the homes: all of it, or one thing alone ('move', 'return', 'forget'). */
+  const disk = { full: false, fails: '' }
+  const needsDisk = (what = ''): void => {
+    if (disk.full || (what !== '' && disk.fails === what)) throw new OpError('ENOSPC', 'The disk is full')
   }
+  const moved: string[] = []
+  const forgotten: string[] = []
   const codes = secondStepsOver(store, systemClock)
   const usage = { limit: null, used: 0, reserved: 0, files: 0, fileLimit: null }
+  const live: LiveSessions = {
+    end: (name) => void ended.push(name),
+    changed: ({ name }) => void changed.push(name),
+  }
   const actions = actionsOver({
     accounts,
     passwords: { hash: async (password) => `hash of ${password.length}`, check: async () => false },
@@ -48,17 +55,25 @@ export async function memoryOffice() {
       },
       remove: async () => {},
     } as never,
-    live: { end: (name) => void ended.push(name), changed: ({ name }) => void changed.push(name) },
+    live,
     audit: { record: (event) => void audited.push(event) },
     homes: {
       make: async () => needsDisk(),
       async retire() {
-        needsDisk()
+        needsDisk('move')
         return 'removed/x'
+      },
+      async bringBack(name, kept) {
+        needsDisk('return')
+        moved.push(`${name} from ${kept}`)
+      },
+      async forget(name) {
+        if (disk.fails === 'forget') throw new OpError('ENOSPC', 'The disk is full')
+        forgotten.push(name)
       },
     },
     codes,
     clock: systemClock,
   })
-  return { accounts, actions, audited, ended, changed, limits, codes, usage, disk }
+  return { accounts, actions, audited, ended, changed, limits, codes, usage, disk, live, moved, forgotten }
 }

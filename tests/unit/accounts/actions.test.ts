@@ -212,7 +212,6 @@ test('actions: what was stored is in the audit, though the disk is full for what
     ['account added', (actions) => actions.add(GRACE, { name: 'new' })],
     ['quota changed', (actions) => actions.setQuota(GRACE, 'ada', { bytes: 1 })],
     ['account changed', (actions) => actions.set(GRACE, 'heidi', { home: true })],
-    ['account deleted', (actions) => actions.remove(GRACE, 'ada')],
   ]
   for (const [event, act] of stored) {
     const { accounts, actions, audited, disk } = await office()
@@ -227,6 +226,116 @@ test('actions: what was stored is in the audit, though the disk is full for what
       [event],
     )
   }
+})
+
+test('actions: an account whose files cannot be moved is as it was, and the audit says that its sessions ended', async () => {
+  const { accounts, actions, audited, codes, disk, ended } = await office()
+  await actions.addSecondStep(GRACE, 'ada', await actions.proposeSecondStep(GRACE, 'ada'))
+  const { version: _, changedBy: __, ...before } = (await accounts.get('ada'))!
+  const lines = audited.length
+  disk.fails = 'move'
+
+  const why = /^"ada" could not be deleted \(ENOSPC\) and is as it was, but its sessions were ended\. /
+  await refuses(actions.remove(GRACE, 'ada'), 'ENOSPC', why)
+
+  assert.partialDeepStrictEqual(await accounts.get('ada'), before)
+  assert.deepEqual([ended, await codes.has('ada')], [['ada'], true])
+  assert.deepEqual(audited.slice(lines), [
+    {
+      event: 'account changed',
+      account: 'ada',
+      what: 'not deleted, sessions ended',
+      by: 'grace',
+      from: '192.0.2.1',
+    },
+  ])
+  disk.fails = ''
+  assert.equal(await actions.remove(GRACE, 'ada'), 'removed/x')
+  assert.equal(await codes.has('ada'), false)
+})
+
+test('actions: an account whose record cannot be deleted has its files back', async () => {
+  const { accounts, actions, moved } = await office()
+  const { delete: works } = accounts
+  const broken = async (): Promise<never> => {
+    throw new Error('no such table')
+  }
+  Object.assign(accounts, { delete: broken })
+
+  await refuses(actions.remove(GRACE, 'ada'), 'EIO', /"ada" could not be deleted \(internal error\)/)
+
+  assert.deepEqual(moved, ['ada from removed/x'])
+  assert.equal((await accounts.get('ada'))?.disabled, false)
+  Object.assign(accounts, { delete: works })
+  await actions.remove(GRACE, 'ada')
+})
+
+test('actions: an account whose files do not come back either stays disabled, and it says where they are', async () => {
+  const { accounts, actions, disk } = await office()
+  const broken = async (): Promise<never> => {
+    throw new Error('no such table')
+  }
+  Object.assign(accounts, { delete: broken })
+  disk.fails = 'return'
+
+  await refuses(
+    actions.remove(GRACE, 'ada'),
+    'EIO',
+    /and is disabled, and its files are in removed\/x or back/,
+  )
+  assert.equal((await accounts.get('ada'))?.disabled, true)
+})
+
+test('actions: nobody comes in while an account is deleted, and what another admin says of it meanwhile stays', async () => {
+  for (const says of [{}, { disabled: true, sessions: 3 }]) {
+    const { accounts, actions, live, disk } = await office()
+    let seen: boolean | undefined
+    Object.assign(live, {
+      async end(name: string) {
+        seen = (await accounts.get(name))?.disabled
+        Object.assign(live, { end: () => {} })
+        if (says.sessions) await actions.set(HEIDI, name, says)
+      },
+    })
+    disk.fails = 'move'
+
+    await refuses(actions.remove(GRACE, 'ada'), 'ENOSPC')
+
+    assert.equal(seen, true)
+    assert.equal((await accounts.get('ada'))?.disabled, says.disabled === true)
+  }
+})
+
+test('actions: what could not be forgotten of a deleted account is said, and no heir of its name finds it', async () => {
+  const { accounts, actions, audited, codes, disk, forgotten } = await office()
+  await actions.addSecondStep(GRACE, 'ada', await actions.proposeSecondStep(GRACE, 'ada'))
+  const { remove } = codes
+  const broken = async (): Promise<never> => {
+    throw new Error('no such table')
+  }
+  Object.assign(codes, { remove: broken })
+  disk.fails = 'forget'
+
+  const why = /^"ada" is deleted, and its files are in removed\/x, but not all that was noted about it/
+  await refuses(actions.remove(GRACE, 'ada'), 'EIO', why)
+  assert.equal(audited.at(-1)?.event, 'account deleted')
+  assert.deepEqual([await accounts.get('ada'), await codes.has('ada')], [undefined, true])
+  await assert.rejects(actions.add(GRACE, { name: 'ada' }), /no such table/)
+  assert.equal(await accounts.get('ada'), undefined)
+
+  Object.assign(codes, { remove })
+  disk.fails = ''
+  await actions.add(GRACE, { name: 'ada' })
+  assert.deepEqual([forgotten, await codes.has('ada')], [['ada'], false])
+})
+
+test('actions: an account that is there is not forgotten by another of its name that cannot be made', async () => {
+  const { actions, codes, forgotten } = await office()
+  await actions.addSecondStep(GRACE, 'ada', await actions.proposeSecondStep(GRACE, 'ada'))
+
+  await refuses(actions.add(GRACE, { name: 'ada' }), 'EEXIST')
+
+  assert.deepEqual([forgotten, await codes.has('ada')], [[], true])
 })
 
 test('actions: an account that is deleted while it gets its codes leaves none to the next of its name', async () => {
