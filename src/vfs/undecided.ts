@@ -36,8 +36,15 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
   /** Why its first WRITE was refused: then all of it is. */
   let refused: unknown
 
-  /** What was staged goes into the old file. */
-  const intoPlace = async (from: Overwrite): Promise<void> => {
+  /** What was staged is on its way into the old file: all that comes meanwhile waits for it. */
+  let moving: Promise<void> | undefined
+  const intoPlace = (from: Overwrite): Promise<void> => {
+    moving ??= move(from).finally(() => {
+      moving = undefined
+    })
+    return moving
+  }
+  const move = async (from: Overwrite): Promise<void> => {
     const slice = new Uint8Array(SLICE)
     for (let at = 0; at < from.size; ) {
       const count = await from.read([slice], at)
@@ -61,6 +68,15 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
     if (!staged!.broken && !replaces(staged!)) return intoPlace(staged!)
     old.abandon()
     return staged!.commit()
+  }
+  /** The CLOSE says so, and holds nothing any more. */
+  const notMoved = async (error: unknown): Promise<never> => {
+    await abandon()
+    throw error
+  }
+  const abandon = (): Awaitable<void> => {
+    old.abandon()
+    return state === 'staged' ? staged!.abandon() : undefined
   }
   const mayBegin = (offset: number): void => {
     if (refused !== undefined) throw refused
@@ -118,15 +134,12 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
         })
       if (state !== 'staged') return old.close()
       const file = staged!
-      if (!file.broken && !replaces(file)) return intoPlace(file).then(() => old.close())
+      if (!file.broken && !replaces(file)) return intoPlace(file).then(() => old.close(), notMoved)
       // No longer one who has the old file open: it is about to be replaced.
       old.abandon()
       return file.close()
     },
-    abandon() {
-      old.abandon()
-      return state === 'staged' ? staged!.abandon() : undefined
-    },
+    abandon,
   }
   return Object.defineProperties(handleOver(current, changes), {
     staging: { get: () => state === 'staged' },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -152,6 +153,66 @@ test('plain scp: an end that is not below the old one is a replacement, also wit
   assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
   await vfs.restore(p('/a'))
   assert.equal(await onDisk(ada, 'a'), '1234567890')
+})
+
+test('plain scp: a CLOSE while what was staged goes into the old file waits for it, and holds nothing afterwards', async () => {
+  let writes = 0
+  const second = Promise.withResolvers<void>()
+  await using ada = await stagedAccount({
+    bytes: 1_000_000,
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later(work) {
+          if (++writes === 3) second.resolve()
+          return work()
+        },
+      }),
+    },
+  })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'a'.repeat(400_000))
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('b'.repeat(300_000)), 0)
+
+  const beyond = file.write(bytes('z'), 350_000)
+  await second.promise
+  await Promise.all([beyond, file.close()])
+
+  const expected = `${'b'.repeat(300_000)}${'a'.repeat(50_000)}z${'a'.repeat(49_999)}`
+  assert.equal(await onDisk(ada, 'a'), expected)
+  await other.unlink(p('/a'))
+  await balanced(ada)
+})
+
+test('plain scp: a CLOSE that could not put what was staged into the old file keeps it as a part, and holds nothing', async () => {
+  const full = new OpError('ENOSPC', 'The disk is full')
+  await using ada = await stagedAccount({
+    bytes: 1_000_000,
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later: (work) => (sick ? Promise.reject(full) : work()),
+      }),
+    },
+  })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  let sick = false
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcde'), 0)
+
+  sick = true
+  await refuses('ENOSPC', () => file.close())
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+    [{ kind: 'part', path: '/a', size: 5 }],
+  )
+  await other.unlink(p('/a'))
+  await balanced(ada)
 })
 
 test('within the session: an OPEN with TRUNC of what is staged begins it again', async () => {
