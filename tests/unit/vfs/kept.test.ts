@@ -259,3 +259,38 @@ test('a name that goes away: its bytes stay paid for while the file has another 
   await vfs.unlink(p('/b'))
   assert.equal(ada.book.usage.used, 0)
 })
+
+test('restore: brings the old file back though somebody was reading it', async () => {
+  await using ada = await stagedAccount({ bytes: 30 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '1234567890')
+  const reader = await other.open(p('/a'), { read: true })
+  await put(vfs, '/a', 'abc')
+
+  const into = Buffer.alloc(10)
+  await reader.read([into], 0)
+  assert.equal(into.toString('latin1'), '1234567890')
+  await vfs.restore(p('/a'))
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await reader.close()
+  await balanced(ada)
+})
+
+test('restore: the reader of a kept file is ended when its room is needed', async () => {
+  await using ada = await stagedAccount({ bytes: 15 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '1234567890')
+  const reader = await other.open(p('/a'), { read: true })
+  await put(vfs, '/a', 'abc')
+
+  await put(vfs, '/b', 'defgh')
+
+  await refuses('ESTALE', () => reader.read([Buffer.alloc(10)], 0), /Replaced meanwhile, open it again/)
+  // Nobody pays for its bytes any more: nothing may hold them on the disk.
+  assert.equal(reader.descriptor?.(), undefined)
+  // The disk may give its number to a new file.
+  for (const name of ['/c', '/d', '/e']) await put(vfs, name, '')
+  await reader.close()
+  await balanced(ada)
+})

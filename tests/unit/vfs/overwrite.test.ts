@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { lstat, readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { OpError } from '../../../src/base/error.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -65,18 +64,6 @@ test('overwrite: a file without bytes is written in place, and partial until CLO
   assert.deepEqual(vfs.shelved(), [])
 })
 
-test('in place: a file that is opened to be read too is written in place', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', '12345')
-
-  const file = await vfs.open(p('/a'), { read: true, write: true })
-  await file.write(bytes('abcde'), 0)
-
-  assert.equal(await onDisk(ada, 'a'), 'abcde')
-  await file.close()
-})
-
 test('overwrite: through a link its target is replaced, and the link stays', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
@@ -137,157 +124,6 @@ test('overwrite = in-place: a write that was refused is said again at CLOSE', as
   await refuses('EIO', () => file.close(), /Not all of "\/a" could be written/)
 
   assert.equal(await onDisk(ada, 'a'), 'abc')
-})
-
-test('plain scp: an end that is not below the old one is a replacement, also without a size that was set', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', '1234567890')
-  const file = await vfs.open(p('/a'), UNTRUNCATED)
-  await file.write(bytes('abcde'), 0)
-  await file.write(bytes('fghij'), 5)
-  assert.equal(await onDisk(ada, 'a'), '1234567890')
-
-  await file.close()
-
-  assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
-  await vfs.restore(p('/a'))
-  assert.equal(await onDisk(ada, 'a'), '1234567890')
-})
-
-test('plain scp: a CLOSE while what was staged goes into the old file waits for it, and holds nothing afterwards', async () => {
-  let writes = 0
-  const second = Promise.withResolvers<void>()
-  await using ada = await stagedAccount({
-    bytes: 1_000_000,
-    paces: {
-      of: () => ({
-        quick: false,
-        now: (work) => work(),
-        later(work) {
-          if (++writes === 3) second.resolve()
-          return work()
-        },
-      }),
-    },
-  })
-  const [vfs, other] = [await ada.session(), await ada.session()]
-  await put(vfs, '/a', 'a'.repeat(400_000))
-  const file = await vfs.open(p('/a'), UNTRUNCATED)
-  await file.write(bytes('b'.repeat(300_000)), 0)
-
-  const beyond = file.write(bytes('z'), 350_000)
-  await second.promise
-  await Promise.all([beyond, file.close()])
-
-  const expected = `${'b'.repeat(300_000)}${'a'.repeat(50_000)}z${'a'.repeat(49_999)}`
-  assert.equal(await onDisk(ada, 'a'), expected)
-  await other.unlink(p('/a'))
-  await balanced(ada)
-})
-
-test('plain scp: a CLOSE that could not put what was staged into the old file keeps it as a part, and holds nothing', async () => {
-  const full = new OpError('ENOSPC', 'The disk is full')
-  await using ada = await stagedAccount({
-    bytes: 1_000_000,
-    paces: {
-      of: () => ({
-        quick: false,
-        now: (work) => work(),
-        later: (work) => (sick ? Promise.reject(full) : work()),
-      }),
-    },
-  })
-  const [vfs, other] = [await ada.session(), await ada.session()]
-  let sick = false
-  await put(vfs, '/a', '1234567890')
-  const file = await vfs.open(p('/a'), UNTRUNCATED)
-  await file.write(bytes('abcde'), 0)
-
-  sick = true
-  await refuses('ENOSPC', () => file.close())
-
-  assert.deepEqual(
-    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
-    [{ kind: 'part', path: '/a', size: 5 }],
-  )
-  await other.unlink(p('/a'))
-  await balanced(ada)
-})
-
-test('within the session: an OPEN with TRUNC of what is staged begins it again', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', 'the old')
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('the new'), 0)
-
-  const again = await vfs.open(p('/a'), NEW)
-  await again.write(bytes('x'), 0)
-  await again.close()
-  assert.equal(await onDisk(ada, 'a'), 'the old')
-  await file.close()
-
-  assert.equal(await onDisk(ada, 'a'), 'x')
-})
-
-test('plain scp: beside an overwrite of the same session it is done in place', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', 'the old')
-  const untruncated = await vfs.open(p('/a'), UNTRUNCATED)
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('new'), 0)
-
-  await untruncated.write(bytes('THE OLD'), 0)
-
-  assert.equal(await onDisk(ada, 'a'), 'THE OLD')
-  await untruncated.close()
-  await file.close()
-  assert.equal(await onDisk(ada, 'a'), 'new')
-})
-
-test('plain scp: a file that was replaced since its OPEN is not replaced again', async () => {
-  await using ada = await stagedAccount()
-  const [one, two] = [await ada.session(), await ada.session()]
-  await put(one, '/a', 'the old')
-  const file = await one.open(p('/a'), UNTRUNCATED)
-  await put(two, '/a', 'of two')
-
-  await file.write(bytes('of one, which is longer'), 0)
-  await file.close()
-
-  assert.equal(await onDisk(ada, 'a'), 'of two')
-  await balanced(ada)
-})
-
-test('within the session: REMOVE commits first, so that what it removed can be restored', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', 'the old')
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('the new'), 0)
-
-  await vfs.unlink(p('/a'))
-
-  assert.deepEqual(await readdir(ada.home), [])
-  await file.close()
-  await vfs.restore(p('/a'))
-  assert.equal(await onDisk(ada, 'a'), 'the old')
-  await balanced(ada)
-})
-
-test('within the session: LINK commits first, so that the new name has the new content', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', 'the old')
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('the new'), 0)
-
-  await vfs.link(p('/a'), p('/b'))
-
-  assert.equal(await onDisk(ada, 'b'), 'the new')
-  await file.close()
 })
 
 test('other sessions: act on the old file, and CLOSE puts the new one under the name again', async () => {
@@ -359,42 +195,4 @@ test('overwrite: a folder that bears the name at CLOSE is not replaced, and the 
     [{ kind: 'part', size: 3 }],
   )
   await balanced(ada)
-})
-
-test("new file: a hole beyond the reorder window is the client's own, and stays", async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  const far = 16 * 1024 * 1024
-  for (const [at, left] of [
-    [far - 3, 5],
-    [far + 3, far + 6],
-  ] as const) {
-    const file = await vfs.open(p('/a'), NEW)
-    await file.write(bytes('12345'), 0)
-    await file.write(bytes('xyz'), at)
-
-    await file.abandon()
-
-    assert.equal((await vfs.stat(p('/a'))).size, left)
-    assert.equal((await readFile(join(ada.home, 'a'))).toString('latin1', 0, 5), '12345')
-    await vfs.unlink(p('/a'))
-  }
-})
-
-test('within the session: after a rename has committed it, the handle goes on with the file under its new name', async () => {
-  await using ada = await stagedAccount()
-  const vfs = await ada.session()
-  await put(vfs, '/a', 'the old')
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('the new one'), 0)
-  await vfs.rename(p('/a'), p('/b'), { replace: true })
-
-  await file.truncate(7)
-  await file.write(bytes('!'), 7)
-  await file.setstat({ mode: 0o640 })
-
-  assert.equal(await onDisk(ada, 'b'), 'the new!')
-  assert.equal((await vfs.stat(p('/b'))).mode & 0o777, 0o640)
-  await balanced(ada)
-  await file.close()
 })

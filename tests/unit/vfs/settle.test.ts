@@ -209,3 +209,57 @@ test('two processes: the bytes of a file are lent to the overwrite of one of the
   await file.close()
   assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
 })
+
+test('after a kill: new files are partial, holes are cut off, overwrites are parts', async () => {
+  await using killed = await stagedAccount()
+  const before = await killed.session()
+  await put(before, '/whole', 'whole')
+  await put(before, '/over', 'the old')
+  const fresh = await before.open(p('/fresh'), NEW)
+  await fresh.write(bytes('fresh'), 0)
+  const holed = await before.open(p('/holed'), NEW)
+  await holed.write(bytes('12345'), 0)
+  await holed.write(bytes('789'), 6)
+  await before.rename(p('/holed'), p('/elsewhere'), { replace: false })
+  const filled = await before.open(p('/filled'), NEW)
+  await filled.write(bytes('789'), 6)
+  await filled.write(bytes('123456'), 0)
+  const over = await before.open(p('/over'), NEW)
+  await over.write(bytes('the new'), 0)
+  await over.write(bytes('xx'), 9)
+
+  await using ada = await stagedAccount({ after: killed })
+
+  const vfs = await ada.session()
+  assert.ok(!(await isPartial(vfs, '/whole')))
+  for (const name of ['/fresh', '/elsewhere', '/filled']) assert.ok(await isPartial(vfs, name), name)
+  assert.equal(await onDisk(ada, 'fresh'), 'fresh')
+  assert.equal(await onDisk(ada, 'elsewhere'), '12345')
+  assert.equal(await onDisk(ada, 'filled'), '123456789')
+  assert.equal(await onDisk(ada, 'over'), 'the old')
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+    [{ kind: 'part', path: '/over', size: 7 }],
+  )
+  await balanced(ada)
+})
+
+test('after a kill: what was closed is whole', async () => {
+  await using killed = await stagedAccount()
+  const before = await killed.session()
+  const holed = await before.open(p('/a'), NEW)
+  await holed.write(bytes('xyz'), 5)
+  await holed.close()
+  await put(before, '/a', 'a second time')
+
+  await using ada = await stagedAccount({ after: killed })
+
+  const vfs = await ada.session()
+  assert.ok(!(await isPartial(vfs, '/a')))
+  assert.equal(await onDisk(ada, 'a'), 'a second time')
+  assert.deepEqual(
+    vfs.shelved().map(({ kind }) => kind),
+    ['kept'],
+  )
+  await balanced(ada)
+})

@@ -185,3 +185,56 @@ test('two writers: what was taken over and closed is whole after a kill, though 
   assert.ok(!(await isPartial(await ada.session(), '/a')))
   assert.equal(await onDisk(ada, 'a'), '123456789')
 })
+
+test('two writers: an OPEN without TRUNC goes on with an open partial, and the earlier handle is told', async () => {
+  await using ada = await stagedAccount()
+  const [half, again] = [await ada.session(), await ada.session()]
+  const dead = await half.open(p('/a'), NEW)
+  await dead.write(bytes('123'), 0)
+  await dead.write(bytes('xyz'), 6)
+  assert.equal((await again.stat(p('/a'))).size, 3)
+
+  const file = await again.open(p('/a'), UNTRUNCATED)
+
+  await refuses('ESTALE', () => dead.write(bytes('456'), 3), /^Taken over by a newer upload$/)
+  await file.write(bytes('45'), 3)
+  await refuses('ESTALE', () => dead.close(), /^Taken over by a newer upload$/)
+  assert.ok(await isPartial(again, '/a'))
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), '12345')
+  assert.ok(!(await isPartial(again, '/a')))
+  await balanced(ada)
+})
+
+test('two writers: a TRUNC beside an open partial is staged, and the last CLOSE wins', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  const first = await one.open(p('/a'), NEW)
+  await first.write(bytes('first'), 0)
+  const second = await two.open(p('/a'), NEW)
+  await second.write(bytes('second'), 0)
+
+  await first.close()
+  assert.equal(await onDisk(ada, 'a'), 'first')
+  await second.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'second')
+  await balanced(ada)
+})
+
+test('two writers: each overwrite of a complete file is whole, the last CLOSE wins', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'old')
+  const first = await one.open(p('/a'), NEW)
+  const second = await two.open(p('/a'), NEW)
+  await first.write(bytes('1'), 0)
+  await second.write(bytes('2222'), 0)
+  await first.write(bytes('1'), 1)
+
+  await second.close()
+  await first.close()
+
+  assert.equal(await onDisk(ada, 'a'), '11')
+  await balanced(ada)
+})

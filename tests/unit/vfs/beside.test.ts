@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { sqlUploads } from '../../../src/store/sql-uploads.ts'
+import { measure } from '../../../src/vfs/measure.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import { interrupted, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+
+test('another device: what lies beside its target and is written down nowhere is swept when the home is counted', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using killed = await stagedAccount({ homes })
+    const before = await killed.session()
+    await put(before, '/a', 'the old')
+    await put(before, '/a', 'the new one')
+    for (const path of ['/a', '/b']) {
+      await put(before, path, 'whole')
+      await interrupted(before, path, 'another')
+    }
+    const store = sqlUploads(killed.database)
+    for (const { id, path } of store.shelved('ada')) if (path === '/b') store.removeShelved('ada', id)
+
+    await using ada = await stagedAccount({ after: killed })
+
+    const vfs = await ada.session()
+    assert.deepEqual(
+      vfs
+        .shelved()
+        .map(({ kind, path }) => `${kind} ${path}`)
+        .sort(),
+      ['kept /a', 'part /a'],
+    )
+    assert.equal((await readdir(ada.home)).length, 4)
+    assert.deepEqual(await measure(ada.home), { bytes: 10, files: 2 })
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
+})
+
+test('reserved names: no request can list, name or make one', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const name = '.miniftp-staged-x'
+  await writeFile(join(ada.home, name), 'hidden')
+  await mkdir(join(ada.home, 'd'))
+  await rename(join(ada.home, name), join(ada.home, 'd', name))
+  await vfs.symlink(`d/${name}`, p('/link'))
+  const path = p(`/d/${name}`)
+
+  await refuses('EACCES', () => vfs.stat(path), /a name of the server's own/)
+  await refuses('EACCES', () => vfs.open(path, { read: true }))
+  await refuses('EACCES', () => vfs.open(p('/link'), { read: true }))
+  await refuses('EACCES', () => vfs.open(p(`/${name}`), NEW))
+  await refuses('EACCES', () => vfs.mkdir(p(`/${name}`)))
+  await refuses('EACCES', () => vfs.rename(path, p('/seen'), { replace: false }))
+  await refuses('EACCES', () => vfs.unlink(path))
+  const folder = await vfs.openDirectory(p('/d'))
+
+  assert.deepEqual(await folder.read(10), [])
+  await folder.close()
+  await rm(join(ada.home, 'd'), { recursive: true })
+})
+
+test('another device: parts and kept files lie beside their target, unseen and uncounted', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using ada = await stagedAccount({ homes })
+    const vfs = await ada.session()
+    await vfs.mkdir(p('/d'))
+    await put(vfs, '/d/a', 'the old')
+    await put(vfs, '/d/a', 'the new one')
+    await interrupted(vfs, '/d/a', 'another')
+    const list = await vfs.openDirectory(p('/d'))
+    const seen = (await list.read(10)).map(({ name }) => name)
+    await list.close()
+
+    assert.deepEqual(seen, ['a'])
+    assert.equal((await readdir(join(ada.home, 'd'))).length, 3)
+    const { used, reserved, files } = ada.book.usage
+    assert.deepEqual({ used, reserved, files }, { used: 11, reserved: 14, files: 2 })
+    assert.deepEqual(await measure(ada.home), { bytes: 11, files: 2 })
+    await vfs.restore(p('/d/a'))
+    assert.equal(await onDisk(ada, 'd/a'), 'the old')
+    await rm(join(ada.home, 'd/a'))
+    await vfs.rmdir(p('/d'))
+    assert.deepEqual(await readdir(ada.home), [])
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
+})

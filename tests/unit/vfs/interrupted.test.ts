@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { test } from 'node:test'
+import { fakeClock } from '../../support/fake-clock.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import {
+  balanced,
+  bytes,
+  interrupted,
+  isPartial,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
+
+test('interrupted overwrite: a resume by size onto the old file is refused, with what to do', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'the new one, its beginning')
+  const words =
+    /^"\/a" still holds the old file; its interrupted replacement cannot be continued by size\. Put it again from the start, or remove it first$/
+
+  await refuses('EBUSY', () => vfs.open(p('/a'), { write: true, append: true }), words)
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await refuses('EBUSY', () => file.write(bytes(' and more'), 7), words)
+  await refuses('EBUSY', () => file.write(bytes(' and yet more'), 20), words)
+  await refuses('EBUSY', () => file.setstat({ size: 7 }), words)
+  await refuses('EBUSY', () => file.close(), words)
+
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+})
+
+test('interrupted overwrite: a new one, or the removal of its name, discards the part', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'part 1')
+  await interrupted(vfs, '/a', 'part two')
+  assert.deepEqual(
+    vfs.shelved().map(({ size }) => size),
+    [8],
+  )
+
+  await vfs.unlink(p('/a'))
+
+  assert.deepEqual(vfs.shelved(), [])
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+test('interrupted overwrite: before its first byte it leaves nothing', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+
+  const file = await vfs.open(p('/a'), NEW)
+  await file.abandon()
+
+  assert.deepEqual(await readdir(ada.staging), [])
+  assert.deepEqual(vfs.shelved(), [])
+})
+
+test('interrupted overwrite: nothing is cut below what fsync has confirmed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('xyz'), 8)
+  await file.sync()
+
+  await file.abandon()
+
+  assert.equal(vfs.shelved()[0]?.size, 11)
+})
+
+test('interrupted overwrite: the end of its session makes it a part', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  await vfs[Symbol.asyncDispose]()
+
+  assert.equal(other.shelved()[0]?.size, 3)
+  await balanced(ada)
+})
+
+test('interrupted overwrite: its part follows the folder that its name is in, and no other', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await vfs.mkdir(p('/d'))
+  for (const path of ['/d/a', '/x']) {
+    await put(vfs, path, 'the old')
+    await interrupted(vfs, path, 'new')
+  }
+
+  await vfs.rename(p('/d'), p('/e'), { replace: false })
+
+  assert.deepEqual(
+    vfs
+      .shelved()
+      .map(({ path }) => path)
+      .toSorted(),
+    ['/e/a', '/x'],
+  )
+})
+
+test('interrupted overwrite: the OPEN of a new one discards the part', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'part')
+
+  const file = await vfs.open(p('/a'), NEW)
+
+  assert.deepEqual(vfs.shelved(), [])
+  await file.close()
+})
+
+test('interrupted overwrite: of two of a name the later one is the part', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const files = [await one.open(p('/a'), NEW), await two.open(p('/a'), NEW)]
+  await files[0]!.write(bytes('of one'), 0)
+  await files[1]!.write(bytes('two'), 0)
+
+  for (const file of files) await file.abandon()
+
+  assert.deepEqual(
+    one.shelved().map(({ size }) => size),
+    [3],
+  )
+  await balanced(ada)
+})
+
+test('interrupted overwrite: parts are given up, the oldest first, when room is needed', async () => {
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ bytes: 100, clock })
+  const vfs = await ada.session()
+  for (const name of ['/a', '/b', '/c']) await put(vfs, name, '12345')
+  for (const name of ['/a', '/b', '/c']) {
+    await interrupted(vfs, name, 'x'.repeat(20))
+    clock.pass(1)
+  }
+  assert.equal(ada.book.usage.reserved, 60)
+
+  await put(vfs, '/d', 'y'.repeat(50))
+
+  assert.deepEqual(
+    vfs.shelved().map(({ path }) => path),
+    ['/c'],
+  )
+  await balanced(ada)
+})
+
+test('interrupted overwrite: it is kept only if it fits beside the old file', async () => {
+  await using ada = await stagedAccount({ bytes: 15 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+
+  await interrupted(vfs, '/a', '123456')
+
+  assert.deepEqual(vfs.shelved(), [])
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+test('interrupted overwrite: its hole is cut off, and it is gone on with at its size', async () => {
+  await using ada = await stagedAccount({ keepMs: 0 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  const broken = await vfs.open(p('/a'), NEW)
+  await broken.write(bytes('the new'), 0)
+  await broken.write(bytes('xx'), 10)
+  await broken.abandon()
+  await refuses(
+    'EINVAL',
+    () => vfs.resume(p('/a'), 12),
+    /has 11 bytes here and 7 of its interrupted replacement, not 12/,
+  )
+
+  const file = await vfs.resume(p('/a'), 7)
+
+  const into = Buffer.alloc(20)
+  assert.equal(await file.read([into], 0), 7)
+  await file.write(bytes(' one'), 7)
+  assert.equal(await onDisk(ada, 'a'), 'the old one')
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'the new one')
+  assert.deepEqual(await readdir(ada.staging), [])
+  await balanced(ada)
+})
+
+test('interrupted overwrite: a resume that is given up changes nothing', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  await interrupted(vfs, '/a', 'the new')
+
+  const file = await vfs.resume(p('/a'), 7)
+  await file.abandon()
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
+    [{ kind: 'part', size: 7 }],
+  )
+  await balanced(ada)
+})
+
+test('resume: a complete file that is gone on with is partial from its first byte until it is closed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the begin')
+
+  const file = await vfs.resume(p('/a'), 9)
+  assert.ok(!(await isPartial(vfs, '/a')))
+  await file.write(bytes('ning'), 9)
+  assert.ok(await isPartial(vfs, '/a'))
+  await file.close()
+
+  assert.ok(!(await isPartial(vfs, '/a')))
+  assert.equal(await onDisk(ada, 'a'), 'the beginning')
+})
+
+test('interrupted overwrite: a folder that is gone at CLOSE keeps the part', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await vfs.mkdir(p('/d'))
+  await put(vfs, '/d/a', 'the old')
+  const file = await vfs.open(p('/d/a'), NEW)
+  await file.write(bytes('the new'), 0)
+  await other.rename(p('/d'), p('/e'), { replace: false })
+
+  await refuses('ENOENT', () => file.close(), /folder .* is gone: what was sent is kept as a part/)
+
+  assert.equal(await onDisk(ada, 'e/a'), 'the old')
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
+    [{ kind: 'part', size: 7 }],
+  )
+  await balanced(ada)
+})
+
+test("rclone's REMOVE after a refusal removes the failed upload once, and not the old file", async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const vfs = await ada.session('192.0.2.1')
+  const sameAddress = await ada.session('192.0.2.1')
+  const another = await ada.session('192.0.2.2')
+  for (const [who, stays] of [
+    [vfs, true],
+    [sameAddress, true],
+    [another, false],
+  ] as const) {
+    await put(vfs, '/a', '1234567890')
+    const file = await vfs.open(p('/a'), NEW)
+    await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 0))
+    await refuses('EIO', () => file.close())
+
+    await who.unlink(p('/a'))
+
+    assert.equal((await readdir(ada.home)).includes('a'), stays)
+    if (stays) await who.unlink(p('/a'))
+    assert.deepEqual(await readdir(ada.home), [])
+  }
+})
+
+test("rclone's REMOVE before the CLOSE of what was refused gives the upload up", async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), NEW)
+  await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 0))
+
+  await vfs.unlink(p('/a'))
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await balanced(ada)
+})

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { stagedAccount } from '../../support/staged-account.ts'
+import { balanced, bytes, isPartial, NEW, onDisk, p, refuses } from '../../support/staged-files.ts'
+
+test('new file: is partial until CLOSE, for every session', async () => {
+  await using ada = await stagedAccount()
+  const [writer, other] = [await ada.session(), await ada.session()]
+
+  const file = await writer.open(p('/a'), NEW)
+  await file.write(bytes('12345'), 0)
+
+  assert.ok(await isPartial(other, '/a'))
+  await file.close()
+  assert.ok(!(await isPartial(other, '/a')))
+})
+
+test('new file: its mark follows a rename, and goes with the file', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a.filepart'), NEW)
+  await file.write(bytes('123'), 0)
+  await file.abandon()
+
+  await vfs.rename(p('/a.filepart'), p('/a'), { replace: false })
+
+  assert.ok(await isPartial(vfs, '/a'))
+  await vfs.unlink(p('/a'))
+  await writeFile(join(ada.home, 'b'), 'another inode, or the same again')
+  assert.ok(!(await isPartial(vfs, '/b')))
+})
+
+test('new file: a hole within the reorder window is cut off when the writer goes away', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('12345'), 0)
+  await file.write(bytes('xyz'), 8)
+
+  await file.abandon()
+
+  assert.equal(await onDisk(ada, 'a'), '12345')
+  await balanced(ada)
+})
+
+test('new file: nothing is cut below what SETSTAT has set, by handle or by name', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  for (const byName of [false, true]) {
+    const file = await vfs.open(p('/a'), NEW)
+    if (byName) await vfs.setstat(p('/a'), { size: 6 })
+    else await file.setstat({ size: 6 })
+    await file.write(bytes('xyz'), 8)
+    await file.abandon()
+
+    assert.equal((await vfs.stat(p('/a'))).size, 6)
+    await vfs.unlink(p('/a'))
+  }
+})
+
+test('new file: nothing is cut below what fsync has confirmed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('xyz'), 8)
+  await file.sync()
+  await file.write(bytes('more'), 20)
+
+  await file.abandon()
+
+  assert.equal((await vfs.stat(p('/a'))).size, 11)
+})
+
+test('new file: a refused write is never committed', async () => {
+  await using ada = await stagedAccount({ bytes: 10 })
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('12345'), 0)
+  await refuses('EDQUOT', () => file.write(bytes('123456'), 5))
+
+  await refuses('EIO', () => file.close())
+
+  assert.ok(await isPartial(vfs, '/a'))
+  assert.equal(await onDisk(ada, 'a'), '12345')
+})
+
+test("new file: a hole beyond the reorder window is the client's own, and stays", async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const far = 16 * 1024 * 1024
+  for (const [at, left] of [
+    [far - 3, 5],
+    [far + 3, far + 6],
+  ] as const) {
+    const file = await vfs.open(p('/a'), NEW)
+    await file.write(bytes('12345'), 0)
+    await file.write(bytes('xyz'), at)
+
+    await file.abandon()
+
+    assert.equal((await vfs.stat(p('/a'))).size, left)
+    assert.equal((await readFile(join(ada.home, 'a'))).toString('latin1', 0, 5), '12345')
+    await vfs.unlink(p('/a'))
+  }
+})

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
+import type { FileHandle } from '../../../src/vfs/vfs.ts'
+import { stagedAccount } from '../../support/staged-account.ts'
+import { balanced, bytes, NEW, onDisk, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
+
+test('plain scp: an overwrite without TRUNC is staged, and committed at CLOSE', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one, which is longer')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('the '), 0)
+  await file.write(bytes('new'), 4)
+  assert.equal(await onDisk(ada, 'a'), 'the old one, which is longer')
+  await file.setstat({ size: 7 })
+
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), 'the old one, which is longer')
+  await balanced(ada)
+})
+
+test('plain scp: a broken connection leaves the old file', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('the new'), 0)
+
+  await file.abandon()
+
+  assert.equal(await onDisk(ada, 'a'), 'the old one')
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+    [{ kind: 'part', path: '/a', size: 7 }],
+  )
+  await balanced(ada)
+})
+
+test('plain scp: over the quota the old file stays, and CLOSE says that it failed', async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcdefghij'), 0)
+  await refuses('EDQUOT', () => file.write(bytes('klm'), 10))
+
+  await refuses('EIO', () => file.close(), /the old file is whole/)
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await balanced(ada)
+})
+
+test('in place: what only changes a part of a file is done in the old file', async () => {
+  const changes: [expected: string, work: (file: FileHandle) => Promise<void>][] = [
+    ['AB34567890', async (file) => file.write(bytes('AB'), 0)],
+    ['12345AB890', async (file) => file.write(bytes('AB'), 5)],
+    [
+      'AB3456CD90',
+      async (file) => {
+        await file.write(bytes('AB'), 0)
+        await file.write(bytes('CD'), 6)
+      },
+    ],
+    [
+      'AB34567890\0\0',
+      async (file) => {
+        await file.write(bytes('AB'), 0)
+        await file.truncate(12)
+      },
+    ],
+  ]
+  for (const [expected, work] of changes) {
+    await using ada = await stagedAccount()
+    const vfs = await ada.session()
+    await put(vfs, '/a', '1234567890')
+    const file = await vfs.open(p('/a'), UNTRUNCATED)
+    await work(file)
+
+    await file.close()
+
+    assert.equal(await onDisk(ada, 'a'), expected)
+    await balanced(ada)
+  }
+})
+
+test('in place: handles of one session share a file as in POSIX', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const reader = await vfs.open(p('/a'), { read: true })
+  const writer = await vfs.open(p('/a'), UNTRUNCATED)
+  await writer.write(bytes('AB'), 0)
+
+  const into = Buffer.alloc(10)
+  await reader.read([into], 0)
+
+  assert.equal(into.toString('latin1'), 'AB34567890')
+})
+
+test('in place: an OPEN within the session sees what was written so far', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const writer = await vfs.open(p('/a'), UNTRUNCATED)
+  await writer.write(bytes('AB'), 0)
+  assert.equal((await vfs.stat(p('/a'))).size, 10)
+
+  const reader = await vfs.open(p('/a'), { read: true })
+
+  const into = Buffer.alloc(10)
+  await reader.read([into], 0)
+  assert.equal(into.toString('latin1'), 'AB34567890')
+})
+
+test('in place: a file that is opened to be read too is written in place', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '12345')
+
+  const file = await vfs.open(p('/a'), { read: true, write: true })
+  await file.write(bytes('abcde'), 0)
+
+  assert.equal(await onDisk(ada, 'a'), 'abcde')
+  await file.close()
+})
+
+test('plain scp: an end that is not below the old one is a replacement, also without a size that was set', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcde'), 0)
+  await file.write(bytes('fghij'), 5)
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+})
+
+test('plain scp: a CLOSE while what was staged goes into the old file waits for it, and holds nothing afterwards', async () => {
+  let writes = 0
+  const second = Promise.withResolvers<void>()
+  await using ada = await stagedAccount({
+    bytes: 1_000_000,
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later(work) {
+          if (++writes === 3) second.resolve()
+          return work()
+        },
+      }),
+    },
+  })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'a'.repeat(400_000))
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('b'.repeat(300_000)), 0)
+
+  const beyond = file.write(bytes('z'), 350_000)
+  await second.promise
+  await Promise.all([beyond, file.close()])
+
+  const expected = `${'b'.repeat(300_000)}${'a'.repeat(50_000)}z${'a'.repeat(49_999)}`
+  assert.equal(await onDisk(ada, 'a'), expected)
+  await other.unlink(p('/a'))
+  await balanced(ada)
+})
+
+test('plain scp: a CLOSE that could not put what was staged into the old file keeps it as a part, and holds nothing', async () => {
+  const full = new OpError('ENOSPC', 'The disk is full')
+  await using ada = await stagedAccount({
+    bytes: 1_000_000,
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later: (work) => (sick ? Promise.reject(full) : work()),
+      }),
+    },
+  })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  let sick = false
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcde'), 0)
+
+  sick = true
+  await refuses('ENOSPC', () => file.close())
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+    [{ kind: 'part', path: '/a', size: 5 }],
+  )
+  await other.unlink(p('/a'))
+  await balanced(ada)
+})
+
+test('plain scp: beside an overwrite of the same session it is done in place', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const untruncated = await vfs.open(p('/a'), UNTRUNCATED)
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  await untruncated.write(bytes('THE OLD'), 0)
+
+  assert.equal(await onDisk(ada, 'a'), 'THE OLD')
+  await untruncated.close()
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'new')
+})
+
+test('plain scp: a file that was replaced since its OPEN is not replaced again', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old')
+  const file = await one.open(p('/a'), UNTRUNCATED)
+  await put(two, '/a', 'of two')
+
+  await file.write(bytes('of one, which is longer'), 0)
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'of two')
+  await balanced(ada)
+})
