@@ -6,18 +6,25 @@ import { openPaces } from '../../../src/vfs/pace.ts'
 /** A disk whose calls take as long as is said, and the pace that sees it. */
 function disk() {
   let at = 0
+  let delay = 0
   const clock: Clock = { now: () => at, elapsed: () => at, sleep: async () => {} }
-  const paces = openPaces(clock)
+  const paces = openPaces(clock, undefined, () => delay)
   const pace = paces.of(1)
   const now = (ms: number) =>
     pace.now(() => {
       at += ms
     })
+  /** The same, and of it so long for a processor. */
+  const busy = (ms: number, waited: number) =>
+    pace.now(() => {
+      at += ms
+      delay += waited
+    })
   const later = (ms: number) =>
     pace.later(async () => {
       at += ms
     })
-  return { pace, paces, now, later }
+  return { pace, paces, now, busy, later }
 }
 
 test('pace: one call that takes 200 ms takes the disk off the loop, and no other disk', () => {
@@ -39,6 +46,32 @@ test('pace: a call now and then that takes some ms is the processor, not the dis
   }
 
   assert.equal(pace.quick, true)
+})
+
+test('pace: calls that wait for the processor are not the disk, however many they are', () => {
+  const { pace, busy } = disk()
+
+  for (let i = 0; i < 100; i++) busy(18, 17.5)
+
+  assert.equal(pace.quick, true)
+})
+
+test('pace: a slow disk is seen though the processor is busy, too', () => {
+  const { pace, busy } = disk()
+
+  for (let i = 0; i < 6; i++) busy(18, 12)
+
+  assert.equal(pace.quick, false)
+})
+
+test('pace: a long call alone is not enough, while it is not known whether the processor was busy', () => {
+  const { pace, now, busy } = disk()
+
+  now(90)
+  assert.equal(pace.quick, true)
+  busy(90, 0)
+
+  assert.equal(pace.quick, false)
 })
 
 test('pace: calls that take 5 ms each are a slow disk', () => {
