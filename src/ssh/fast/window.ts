@@ -6,6 +6,8 @@ const WIDEST = 16 * 1024 * 1024
 const MOST_EXTRA = 30 * 1024 * 1024
 /** What is given back before the peer hears of it, as a part of the window. */
 const TOP_UP = 1 / 20
+/** Of the time in which a window's bytes came, what the loop must have waited for something to do: else it is not the line that is slow. */
+const IDLE = 1 / 2
 
 /** Bytes that windows may have above their first, in all; a connection takes its part out of the process's. */
 export interface WindowBudget {
@@ -46,15 +48,27 @@ export interface Window {
 
 /**
  * Counts in ssh2's own field, which ssh2 tops up until the channel is taken over. Told early, so that a long line
- * is never idle; and doubled each time that a whole window has come and been dealt with. How long the line is cannot
- * be seen from here: to a short one a wide window makes no difference, and what is not dealt with widens nothing.
- * Halved when most of it waits to be dealt with: a slow disk, not the line, is what holds the peer up then.
+ * is never idle; and doubled each time that a whole window has come and been dealt with while the loop mostly waited:
+ * then the line is long. Halved when the loop did not: who sends faster than we take fills its own memory up to the
+ * window, and OpenSSH's client then spends more time on that memory than on sending. Halved, too, when most of it waits to be
+ * dealt with: a slow disk, not the line, is what holds the peer up then. `idle`: which part of the time since it was
+ * asked last the loop has waited, 0 to 1.
  */
-export function windowOver(incoming: { window: number }, budget: WindowBudget): Window {
+export function windowOver(
+  incoming: { window: number },
+  budget: WindowBudget,
+  idle: () => number = idleShare(),
+): Window {
   let size = FIRST_WINDOW
   let owed = 0
   /** Since the window was widened last. */
   let dealt = 0
+  const narrow = (): void => {
+    if (size === FIRST_WINDOW) return
+    size /= 2
+    budget.give(size)
+    dealt = 0
+  }
   return {
     spend(count) {
       if (count > incoming.window) return false
@@ -68,13 +82,11 @@ export function windowOver(incoming: { window: number }, budget: WindowBudget): 
     credit(count) {
       owed -= count
       dealt += count
-      if (owed > size / 2 && size > FIRST_WINDOW) {
-        size /= 2
-        budget.give(size)
+      if (owed > size / 2) narrow()
+      else if (dealt >= size && owed < size / 4) {
         dealt = 0
-      } else if (dealt >= size && owed < size / 4) {
-        dealt = 0
-        if (size < WIDEST && budget.take(size)) size *= 2
+        if (idle() < IDLE) narrow()
+        else if (size < WIDEST && budget.take(size)) size *= 2
       }
       const more = size - incoming.window - owed
       if (more < size * TOP_UP) return 0
@@ -85,5 +97,16 @@ export function windowOver(incoming: { window: number }, budget: WindowBudget): 
       if (size > FIRST_WINDOW) budget.give(size - FIRST_WINDOW)
       size = FIRST_WINDOW
     },
+  }
+}
+
+/** Which part of the time since it was asked last this thread's loop has waited for something to do, 0 to 1. */
+function idleShare(): () => number {
+  let last = performance.eventLoopUtilization()
+  return () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    return 1 - utilization
   }
 }

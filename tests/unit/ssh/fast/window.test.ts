@@ -18,7 +18,7 @@ function send(window: ReturnType<typeof windowOver>, bytes: number): number[] {
 
 test('window: tells the peer of room as soon as a twentieth is used, not at half', () => {
   const incoming = { window: FIRST_WINDOW }
-  const window = windowOver(incoming, windowBudget(0))
+  const window = windowOver(incoming, windowBudget(0), () => 1)
 
   const told = send(window, MIB)
 
@@ -28,7 +28,7 @@ test('window: tells the peer of room as soon as a twentieth is used, not at half
 
 test('window: is doubled each time a whole window was dealt with, up to 16 MiB', () => {
   const incoming = { window: FIRST_WINDOW }
-  const window = windowOver(incoming, windowBudget(64 * MIB))
+  const window = windowOver(incoming, windowBudget(64 * MIB), () => 1)
 
   const widths = [2, 4, 8, 16].map((bytes) => {
     send(window, bytes * MIB)
@@ -40,7 +40,7 @@ test('window: is doubled each time a whole window was dealt with, up to 16 MiB',
 
 test('window: what is not dealt with widens nothing', () => {
   const incoming = { window: FIRST_WINDOW }
-  const window = windowOver(incoming, windowBudget(64 * MIB))
+  const window = windowOver(incoming, windowBudget(64 * MIB), () => 1)
 
   for (let i = 0; i < 64; i++) {
     assert.equal(window.spend(MIB), true)
@@ -51,8 +51,26 @@ test('window: what is not dealt with widens nothing', () => {
   assert.ok(incoming.window < FIRST_WINDOW)
 })
 
+test('window: is not widened by a loop that never waits, and narrowed again when it has none to spare', () => {
+  const incoming = { window: FIRST_WINDOW }
+  let idle = 0.1
+  const budget = windowBudget(14 * MIB)
+  const window = windowOver(incoming, budget, () => idle)
+
+  send(window, 32 * MIB)
+  const busy = Math.ceil(incoming.window / MIB)
+  idle = 0.9
+  send(window, 32 * MIB)
+  const waiting = Math.ceil(incoming.window / MIB)
+  idle = 0.1
+  send(window, 64 * MIB)
+
+  assert.deepEqual([busy, waiting, Math.ceil(incoming.window / MIB)], [2, 16, 2])
+  assert.equal(budget.take(14 * MIB), true)
+})
+
 test('window: more than was told is refused', () => {
-  const window = windowOver({ window: FIRST_WINDOW }, windowBudget(64 * MIB))
+  const window = windowOver({ window: FIRST_WINDOW }, windowBudget(64 * MIB), () => 1)
 
   assert.equal(window.spend(FIRST_WINDOW), true)
   assert.equal(window.spend(1), false)
@@ -63,7 +81,7 @@ test('window: stays as it is when the connection or the process has no more to g
   const connection = connectionBudget(process)
   const [one, two, three] = [0, 1, 2].map(() => {
     const incoming = { window: FIRST_WINDOW }
-    return { incoming, window: windowOver(incoming, connection) }
+    return { incoming, window: windowOver(incoming, connection, () => 1) }
   })
 
   for (const { window } of [one!, two!, three!]) send(window, 32 * MIB)
@@ -79,7 +97,7 @@ test('window: stays as it is when the connection or the process has no more to g
 test('window: narrows to what it was at first while most of what came waits for a slow disk', () => {
   const incoming = { window: FIRST_WINDOW }
   const budget = windowBudget(14 * MIB)
-  const window = windowOver(incoming, budget)
+  const window = windowOver(incoming, budget, () => 1)
   send(window, 16 * MIB)
   assert.ok(incoming.window > 15 * MIB)
 
