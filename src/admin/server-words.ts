@@ -1,3 +1,4 @@
+import type { Ban } from '../accounts/guard.ts'
 import { escapeText } from '../base/escape.ts'
 import { parseDuration } from '../base/units.ts'
 import { jsonSafe } from '../commands/json.ts'
@@ -65,11 +66,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
         String(times),
         escapeText(reason),
       ])
-      answer(
-        call,
-        bans.map((ban) => ({ ...ban, until: isoOf(ban.until) })),
-        table([['ADDRESS', 'UNTIL', 'TIMES', 'REASON'], ...rows]),
-      )
+      answer(call, bans.map(scriptBan), table([['ADDRESS', 'UNTIL', 'TIMES', 'REASON'], ...rows]))
     },
   },
   'ban add': {
@@ -79,7 +76,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     async run(call) {
       const [address] = exactly(call.names, 1, this.usage)
       const made = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
-      answer(call, { ...made, until: isoOf(made.until) }, [saidOfBan(made)])
+      answer(call, scriptBan(made), [saidOfBan(made)])
     },
   },
   'ban lift': {
@@ -155,6 +152,10 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
       ])
     },
   },
+}
+
+function scriptBan<T extends Ban>({ until, since, ...rest }: T) {
+  return { ...rest, until: isoOf(until), ...(since === undefined ? {} : { since: isoOf(since) }) }
 }
 
 function isoOf(ms: number): string {

@@ -310,6 +310,23 @@ test('words: by ssh they are the same, and the audit says who and from where', {
   )
 })
 
+test('words: an error by --json is JSON, by ssh and by the console', { skip }, async () => {
+  const all = await Promise.all([
+    ssh('user show nobody --json'),
+    ssh("user show 'not closed --json"),
+    server.console(['user', 'show', 'nobody', '--json']),
+  ])
+
+  assert.deepEqual(
+    all.map(({ status, stdout, stderr }) => [status, stdout, JSON.parse(stderr).code]),
+    [
+      [1, '', 'ENOENT'],
+      [2, '', 'EUSAGE'],
+      [1, '', 'ENOENT'],
+    ],
+  )
+})
+
 test('words: sessions show who is here and what moves, escaped, and are ended', { skip }, async () => {
   using client = await sftpClient(server)
   const handle = await client.open('/evil\x1b[2J\nname', 'w')
