@@ -140,7 +140,7 @@ const ROWS: Readonly<Record<string, Row>> = {
 const NEED_SERVER = /^(session|ban|log|server)/
 
 async function said(line: string, input = '', running = true) {
-  const { actions } = await memoryOffice()
+  const { accounts, actions } = await memoryOffice()
   await actions.addKey(GRACE, 'ada', KEY)
   await actions.addSecondStep(GRACE, 'mallory', await actions.proposeSecondStep(GRACE, 'mallory'))
   const { desk, guard } = await memoryDesk()
@@ -155,7 +155,7 @@ async function said(line: string, input = '', running = true) {
     input: async () => input,
     confirm: async () => undefined,
   })
-  return { status, printed, complained }
+  return { status, printed, complained, accounts }
 }
 
 async function refused(
@@ -239,3 +239,10 @@ for (const [name, { does, input, missing = [], code = 'ENOENT', wrong = [] }] of
     if (NEED_SERVER.test(name)) await refused(`${name} ${does}`, 1, 'ENOTSUP', input, false)
   })
 }
+
+test('word table: of several keys of which one is damaged none is added', async () => {
+  const { status, accounts } = await said('key add mallory', `${KEY}\nssh-ed25519 rubbish`)
+
+  assert.equal(status, 1)
+  assert.deepEqual((await accounts.get('mallory'))?.keys, [])
+})
