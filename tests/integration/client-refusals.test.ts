@@ -9,6 +9,7 @@ import { run, without } from '../support/run-client.ts'
 import { MINIFTP, miniftp } from '../support/run-miniftp.ts'
 import { startServer } from '../support/start-server.ts'
 import { md5, noise, sameFile } from '../support/trees.ts'
+import { until } from '../support/workers.ts'
 
 const server = await startServer({ ada: ['--quota', '64MiB'] })
 const proxy = await startCuttingProxy(server.port)
@@ -21,9 +22,11 @@ const there = (name: string): string => join(server.home('ada'), name)
 const whole = noise(3_000_000, 3)
 const other = noise(3_000_000, 4)
 
-/** Moves until the connection is cut for good, so that a part is left. */
-async function leavePart(words: readonly string[]): Promise<void> {
-  proxy.cutAfter([1_500_000])
+/** Moves until the connection is cut for good, once some of the bytes are at `left`: what was only on its way is lost with it. */
+async function leavePart(words: readonly string[], left: string): Promise<void> {
+  proxy.cutAfter([1_500_000], () =>
+    until('a part of the file', () => (statSync(left, { throwIfNoEntry: false })?.size ?? 0) > 0),
+  )
   const cut = await miniftp(server, [words[0]!, '--retry-for', '0ms', ...words.slice(1)], {
     port: proxy.port,
   })
@@ -33,7 +36,7 @@ async function leavePart(words: readonly string[]): Promise<void> {
 
 test('client: a source that changed after a cut is told with both MD5s, and nothing is changed', async () => {
   writeFileSync(here('changed.bin'), whole)
-  await leavePart(['put', 'changed.bin', 'ftp:'])
+  await leavePart(['put', 'changed.bin', 'ftp:'], there('changed.bin'))
   const kept = statSync(there('changed.bin')).size
   assert.ok(kept > 0 && kept < whole.length, `${kept} bytes were left`)
   writeFileSync(here('changed.bin'), other)
@@ -56,7 +59,7 @@ test('client: a source that changed after a cut is told with both MD5s, and noth
 test('client: a file that changed at the server after a cut is told with both MD5s, and the part stays', async () => {
   mkdirSync(here('into'))
   writeFileSync(there('remote.bin'), whole)
-  await leavePart(['get', 'ftp:remote.bin', 'into'])
+  await leavePart(['get', 'ftp:remote.bin', 'into'], here('into/remote.bin.part'))
   const before = md5(here('into/remote.bin.part'))
   writeFileSync(there('remote.bin'), other)
 
