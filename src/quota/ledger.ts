@@ -97,7 +97,10 @@ export interface QuotaLedger extends AsyncDisposable {
   setLimits(account: string, limits: Limits): Awaitable<void>
   /** Forgets the account; shares of it that are open hold nothing any more. */
   remove(account: string): Awaitable<void>
-  /** Undefined: all is known. Else the number of the last count: nobody has counted it, or a process died with a share of it. */
+  /**
+   * Undefined: all is known, or the account is not. Else the number of the last count: nobody has counted it, or a
+   * process died with a share of it.
+   */
   uncounted(account: string): Awaitable<number | undefined>
   /** It is no longer known what the account has: it is to be counted. */
   doubt(account: string): Awaitable<void>

@@ -156,7 +156,7 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
       }),
     uncounted(account) {
       const row = counts.get(account) as { known: number; counts: number } | undefined
-      if (row === undefined) return 0
+      if (row === undefined) return undefined
       return row.known === 0 || deadShares(account).length > 0 ? row.counts : undefined
     },
     doubt: (account) => void unknown.run(account),

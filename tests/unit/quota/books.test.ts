@@ -63,6 +63,25 @@ for (const [name, through] of [
   ['a ledger that answers at once', (ledger: QuotaLedger) => ledger],
   ['a ledger that answers later', late],
 ] as const) {
+  test(`books over ${name}: an account that is deleted while it is counted has nothing, and is counted no more`, async () => {
+    let counts = 0
+    let ledger: QuotaLedger
+    const disk = async (): Promise<Found> => {
+      counts += 1
+      await ledger.remove('ada')
+      return { bytes: 60, files: 1 }
+    }
+    await using ada = await serve({ bytes: 100, files: null }, disk, (given) => {
+      ledger = through(given)
+      return ledger
+    })
+
+    const { book } = await ada.start()
+
+    assert.equal(counts, 1)
+    assert.equal(book.usage.used, 0)
+  })
+
   test(`books over ${name}: what others hold ahead of need is called back before anything is refused`, async () => {
     await using ada = await serve({ bytes: 100 * MIB, files: 1000 }, { bytes: 0, files: 0 }, through)
     const [a, b] = [await ada.start(), await ada.start()]
