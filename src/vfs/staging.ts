@@ -54,7 +54,7 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
   function beginNow(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Overwrite {
     // A new attempt: what failed before is no longer what a REMOVE means.
     store.takeFailed(account, path, sender, parts.now())
-    const loan = old.size === 0 || shelved.isOpenElsewhere(path) ? NO_LOAN : loanOf(path, old)
+    const loan = loanOf(path, old)
     const id = shelf.newId(path)
     try {
       shelved.begin(id, path)
@@ -67,8 +67,10 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     }
   }
 
-  function loanOf(path: VirtualPath, old: Stat): Loan {
-    if ((old.mode & 0o444) === 0) return NO_LOAN
+  /** Of the file that is replaced, if it has bytes to lend. */
+  function loanOf(path: VirtualPath, old: Stat | undefined): Loan {
+    if (old?.kind !== 'file' || old.size === 0 || old.nlink > 1 || (old.mode & 0o444) === 0) return NO_LOAN
+    if (shelved.isOpenElsewhere(path)) return NO_LOAN
     const held = now(vfs.open(path, { read: true }))
     return lend(held, now(held.stat()), inodes, book)
   }
@@ -118,10 +120,16 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
       then(vfs.open(path, { write: true }), (probe) => then(probe.close(), () => begin(path, old, flags))),
     begin,
     resume({ id, path, size, ...part }) {
-      const file = shelf.open(id, path)
-      shelved.resumePart({ id, path, size, ...part })
-      // Its bytes are reserved whole.
-      return entered({ id, file, path, loan: NO_LOAN, appends: false, size, reserved: size })
+      const loan = loanOf(path, stat(path))
+      try {
+        const file = shelf.open(id, path)
+        shelved.resumePart({ id, path, size, ...part })
+        // Its bytes are reserved whole.
+        return entered({ id, file, path, loan, appends: false, size, reserved: size })
+      } catch (error) {
+        loan.end()
+        throw error
+      }
     },
     async abandon() {
       for (const { file } of [...mine.values()]) await file.abandon()

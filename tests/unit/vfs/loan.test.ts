@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+import { balanced, bytes, interrupted, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
 
 test('overwrite: the old bytes of a file are lent once, however many overwrites of it are open', async () => {
   await using ada = await stagedAccount({ bytes: 10 })
@@ -39,4 +39,18 @@ test('overwrite: lent bytes are not free again while the overwrite is open, what
     await file.abandon()
     await balanced(ada)
   }
+})
+
+test('overwrite: one that is gone on with is lent the old bytes as one that was not interrupted', async () => {
+  await using ada = await stagedAccount({ bytes: 15, keepMs: 0 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  await interrupted(vfs, '/a', 'abcde')
+
+  const file = await vfs.resume(p('/a'), 5)
+  await file.write(bytes('fghijklmno'), 5)
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'abcdefghijklmno')
+  await balanced(ada)
 })
