@@ -1,16 +1,11 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { prefixMd5, proved, type Token } from '../transfer/proved.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { howTo } from './elsewhere.ts'
 import { usageError } from './language.ts'
-
-/** How many bytes the other side has, and the MD5 of them. */
-export interface Token {
-  readonly offset: number
-  readonly md5: string
-}
 
 export const put: Command = {
   name: 'put',
@@ -54,7 +49,7 @@ export const put: Command = {
     const file =
       token === undefined
         ? await context.vfs.open(path, { read: true, write: true, create: true, truncate: true })
-        : await proved(context, name, path, token)
+        : await proved(path, name, token, context)
     const { md5, end } = await store(context, file, name, token?.offset ?? 0, size, whole)
     await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
   },
@@ -92,30 +87,6 @@ async function statOf({ vfs }: CommandContext, path: VirtualPath): Promise<Stat 
   }
 }
 
-/** What is there, opened to go on with: where both sides have the same, and nowhere else. */
-async function proved(
-  context: CommandContext,
-  name: string,
-  path: VirtualPath,
-  { offset, md5 }: Token,
-): Promise<FileHandle> {
-  if (context.vfs.resume === undefined)
-    throw new OpError('ENOTSUP', 'Nothing can be gone on with here: replace it by put -f')
-  const file = await context.vfs.resume(path, offset)
-  try {
-    const hash = await md5Here(context, file, offset)
-    if (hash === md5) return file
-    context.log('resume refused', { path: name, theirs: md5, ours: hash })
-    throw new OpError(
-      'EINVAL',
-      `Same name, different content: the first ${offset} bytes of "${shown(name)}" have MD5 ${hash} here and ${md5} at your side; nothing was changed`,
-    )
-  } catch (error) {
-    await file.abandon()
-    throw error
-  }
-}
-
 /** The input to its end. One that ends too early, is lost or is other content leaves what came unfinished. */
 async function store(
   context: CommandContext,
@@ -142,7 +113,7 @@ async function store(
         'EIO',
         `The input ended at ${at} of ${size} bytes: what came is kept, go on from there`,
       )
-    md5 = await md5Here(context, file, at)
+    md5 = await prefixMd5(file, at, context)
     if (whole !== undefined && md5 !== whole) {
       context.log('upload refused', { path: name, theirs: whole, ours: md5 })
       throw new OpError(
@@ -156,14 +127,4 @@ async function store(
   }
   await file.close()
   return { md5, end: at }
-}
-
-/** Of what lies on the disk; off the loop. */
-async function md5Here(
-  { hash, account, signal }: CommandContext,
-  file: FileHandle,
-  length: number,
-): Promise<string> {
-  const made = await hash.of(account, file, { algorithm: 'md5', offset: 0, length }, signal)
-  return Buffer.from(made).toString('hex')
 }

@@ -18,6 +18,7 @@ import {
   ofName,
 } from './hash-requests.ts'
 import { change, move, oneName } from './path-requests.ts'
+import { resume, resumeFields } from './resume-request.ts'
 import type { SftpSession } from './session.ts'
 
 /** One extension: its version as it is advertised, and what serves it. */
@@ -47,7 +48,7 @@ const onePath = (fields: Cursor) => virtualPath(fields.text())
 const twoPaths = (fields: Cursor) => ({ from: onePath(fields), to: onePath(fields) })
 const oneHandle = (fields: Cursor) => fields.text()
 
-/** What is advertised is what is served: both come from here. OpenSSH's are described in its PROTOCOL, 4. */
+/** What is advertised is what is served: both come from here. OpenSSH's are described in its PROTOCOL, 4; ours in PROTOCOL.md. */
 const EXTENSIONS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['posix-rename@openssh.com', row('1', twoPaths, ({ from, to }, session) => move(from, to, true, session))],
   ['statvfs@openssh.com', row('2', onePath, (path, { vfs }) => then(vfs.space(path), statvfs))],
@@ -132,6 +133,7 @@ const EXTENSIONS: ReadonlyMap<string, Row> = new Map<string, Row>([
     ),
   ],
   ['space-available', row('1', onePath, (path, { vfs }) => then(vfs.space(path), spaceAvailable))],
+  ['resume@miniftp', row('1', resumeFields, resume)],
 ])
 
 /** What VERSION tells. */

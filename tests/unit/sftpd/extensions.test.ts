@@ -55,6 +55,7 @@ test('extensions: each one that is advertised is served, and no other', async ()
     'md5-hash-handle=1',
     'md5-hash=1',
     'posix-rename@openssh.com=1',
+    'resume@miniftp=1',
     'space-available=1',
     'statvfs@openssh.com=2',
     'users-groups-by-id@openssh.com=1',
