@@ -6,6 +6,7 @@ import type { FileHandle, OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
 import type { Outcome } from './outcome.ts'
+import { openPart } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
@@ -88,7 +89,6 @@ async function send(
   const own = memory.began
   let reached = from
   memory.began = true
-  memory.replaces ||= plan.do === 'replace'
   try {
     const verifies = wishes.verify !== false
     const ours = verifies ? localMd5(file, size, parts) : undefined
@@ -166,7 +166,10 @@ async function send(
   }
 }
 
-type Plan = Exclude<ResumePlan, { do: 'refuse' }>
+interface Decided {
+  readonly plan: Exclude<ResumePlan, { do: 'refuse' }>
+  readonly opened?: RemoteFile
+}
 
 /** A new file is opened before anything is asked; only a name that is taken is looked into. */
 async function decide(
@@ -178,7 +181,7 @@ async function decide(
   wishes: TransferWishes,
   memory: PutMemory,
   parts: TransferParts,
-): Promise<{ readonly plan: Plan; readonly opened?: RemoteFile }> {
+): Promise<Decided> {
   const { vfs, hashes, isOurs } = line
   if (!memory.began && line.keepsExclusive) {
     try {
@@ -195,9 +198,10 @@ async function decide(
     )
   if (there !== undefined && there.kind !== 'file')
     throw new OpError('EEXIST', `"${shown(target)}" is no file, and stays as it is`)
-  // What this run began to replace is still the old file there, until the new one is whole.
-  if ((memory.replaces && isOurs) || memory.cannotGoOn) return { plan: { do: 'replace' } }
+  if (memory.cannotGoOn) return { plan: { do: 'replace' } }
   const own = memory.began
+  // What this run began to replace is still the old file there, until the new one is whole.
+  if (own && memory.replaces && isOurs) return goOnReplacing(file, size, name, target, line, parts)
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
   const theirs = there && {
     size: there.size,
@@ -212,7 +216,17 @@ async function decide(
       { source: size, target: there?.size ?? 0 },
       { source: 'here', target: 'at the server' },
     )
+  memory.replaces ||= plan.do === 'replace'
+  if (plan.do === 'replace' && wishes.restart !== true)
+    return goOnReplacing(file, size, name, target, line, parts)
   return { plan }
+}
+
+/** From where an interrupted replacement was left, if what was kept of it is ours; else from the start. */
+async function goOnReplacing(...replacement: Parameters<typeof openPart>): Promise<Decided> {
+  const part = await openPart(...replacement)
+  if (part === undefined) return { plan: { do: 'replace' } }
+  return { plan: { do: 'continue', offset: part.offset, proved: true }, opened: part.opened }
 }
 
 /** Open for writing, and for reading where that is allowed: to be hashed before it is closed. */

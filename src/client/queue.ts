@@ -28,6 +28,8 @@ export interface Watcher {
   progress(job: Job, done: number, from: number): void
   done(job: Job, outcome: Outcome): void
   failed(job: Job, error: OpError): void
+  /** A line for a person, above what moves. */
+  tell(text: string): void
 }
 
 export interface QueueParts {
@@ -73,7 +75,7 @@ export async function runJobs(
       watcher.progress(job, done, from)
     }
     try {
-      watcher.done(job, await job.run(line, { digests, signal, onProgress }))
+      watcher.done(job, await job.run(line, { digests, signal, onProgress, tell: watcher.tell }))
     } catch (error) {
       if (signal.aborted || !isOpError(error)) throw error
       if (error.code === 'ECONNRESET') {

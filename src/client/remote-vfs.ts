@@ -1,4 +1,5 @@
 import { isOpError, OpError } from '../base/error.ts'
+import type { Token } from '../transfer/proved.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { DirectoryHandle, Entry, Space, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { encodeAttrs } from '../wire/attrs.ts'
@@ -15,7 +16,14 @@ export interface RemoteFileSystem extends VirtualFileSystem {
   realpath(path: VirtualPath): Promise<VirtualPath>
   /** The folder in which a login begins. */
   home(): Promise<VirtualPath>
+  /** Whether `goOn` is served. */
+  readonly canGoOn: boolean
+  /** What an upload left there, opened to go on with once the server has found the same bytes. EINVAL: it has others. */
+  goOn(path: VirtualPath, token: Token): Promise<RemoteFile>
 }
+
+/** The extension of ours (PROTOCOL.md 3.1). */
+const RESUME = 'resume@miniftp'
 
 export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
   const has = (extension: string): boolean => session.extensions.has(extension)
@@ -98,6 +106,12 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
         flags.write === true || flags.append === true,
         flags.append === true,
       )
+    },
+    canGoOn: has(RESUME),
+    async goOn(path, { offset, md5 }) {
+      const body = new Builder().text(path).uint64(offset).bytes(Buffer.from(md5, 'hex')).done()
+      const { handle } = await session.ask('handle', { type: 'extended', name: RESUME, body }, path)
+      return remoteFile(session, handle, path, true, false)
     },
     openDirectory,
     stat,

@@ -31,6 +31,8 @@ export interface TransferParts {
   readonly signal: AbortSignal
   /** `done`: bytes of the file that are in place; `from`: those that were there before. */
   readonly onProgress: (done: number, from: number) => void
+  /** A line for a person about what is done otherwise than was to be expected. */
+  readonly tell: (text: string) => void
 }
 
 /** Where a file lies on this machine. */
@@ -92,23 +94,26 @@ export async function partialsIn({ isOurs, exec }: Line, folder: VirtualPath): P
 
 /** Of the list (a byte string) that a server printed; what cannot be read says nothing. */
 function partialNames(text: string): readonly string[] {
-  let list: unknown
-  try {
-    list = JSON.parse(Buffer.from(text, 'latin1').toString('utf8'))
-  } catch {
-    return []
-  }
+  const list = jsonOf(text)
   const found = Array.isArray(list) ? (list as readonly unknown[]) : []
-  return found.flatMap((one) =>
-    typeof one === 'object' &&
-    one !== null &&
-    'partial' in one &&
-    one.partial === true &&
-    'name' in one &&
-    typeof one.name === 'string'
-      ? [Buffer.from(one.name).toString('latin1')]
-      : [],
-  )
+  return found
+    .filter(isObject)
+    .flatMap(({ name, partial }) =>
+      partial === true && typeof name === 'string' ? [Buffer.from(name).toString('latin1')] : [],
+    )
+}
+
+/** What a server printed (a byte string) as JSON; undefined when it is none. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'latin1').toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** A plan that changes nothing, as the error that says why and what to do. */

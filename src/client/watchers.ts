@@ -12,8 +12,6 @@ export interface Report extends Watcher {
   planned(jobs: readonly Job[]): void
   lost(why: string, waitMs: number): void
   back(): void
-  /** A line for a person, above what moves. */
-  tell(text: string): void
   over(): void
 }
 

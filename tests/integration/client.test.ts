@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { miniftp } from '../support/run-miniftp.ts'
+import { eventOf, miniftp } from '../support/run-miniftp.ts'
 import { startServer } from '../support/start-server.ts'
 import { md5, noise, sameFile } from '../support/trees.ts'
 
@@ -89,11 +89,3 @@ test('client: -p keeps times and permissions both ways', async () => {
   assert.deepEqual(facts(there('kept.txt')), facts(here('kept.txt')))
   assert.deepEqual(facts(here('kept-back.txt')), facts(here('kept.txt')))
 })
-
-function eventOf(lines: string, event: string): Record<string, unknown> {
-  const all = lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
-  return all.find((one) => one.event === event) ?? assert.fail(`no "${event}" in ${lines}`)
-}

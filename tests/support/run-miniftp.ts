@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type Done, type RunOptions, run } from './run-client.ts'
 import { wantedPath } from './start-porch.ts'
@@ -28,4 +29,13 @@ export function miniftp(
     ...words.slice(1),
   ]
   return run(process.execPath, args, { cwd: server.folder, seconds: 120, ...rest })
+}
+
+/** The first event of that name among the lines of --json. */
+export function eventOf(lines: string, event: string): Record<string, unknown> {
+  const all = lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+  return all.find((one) => one.event === event) ?? assert.fail(`no "${event}" in ${lines}`)
 }

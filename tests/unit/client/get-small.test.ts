@@ -65,6 +65,7 @@ async function fetched(
     digests: undefined as never,
     signal: new AbortController().signal,
     onProgress: (bytes) => void done.push(bytes),
+    tell() {},
   }
   const target = { vfs, path: HERE, name: 'f' }
   const outcome = await getSmall(SOURCE, told, target, line, wishes, parts)

@@ -56,6 +56,7 @@ async function sending({ wishes = {}, extensions = [], isOurs = false }: Wishes)
     digests: undefined as never,
     signal: new AbortController().signal,
     onProgress() {},
+    tell() {},
   }
   const source = { vfs, path: virtualPath('/f'), name: 'f' }
   const done = putFile(source, TARGET, line, wishes, newPut(), parts)
