@@ -48,7 +48,8 @@ export async function why(
 ): Promise<unknown> {
   if (!isOpError(error) || !['EIO', 'ENOENT', 'EACCES', 'EINVAL'].includes(error.code)) return error
   const found = await reason(refused, look, isEmpty)
-  if (found === undefined) return error
+  // What may not be looked at, or made, is not there for us either.
+  if (found === undefined || (error.code === 'EACCES' && found === 'ENOENT')) return error
   const path = 'to' in refused && found === 'EEXIST' ? refused.to : refused.path
   const own = error.code === found
   return new OpError(found, own ? error.message : SENTENCES[found]!.replace('%', () => `"${shown(path)}"`), {
