@@ -52,40 +52,50 @@ for (const [columns, rows] of [
     await terminal.ended()
   })
 
+/** How far a bar came is the machine's; how its line is laid out is ours. */
+function laidOut(screen: string): string {
+  const line = screen.split('\n').find((text) => text.includes('waiting')) ?? ''
+  return line
+    .replace(/ +\d+%/, ' 00%')
+    .replace(/\[=*>? *\]/, '[BAR]')
+    .replace(/ +[\d.]+ [KM]iB of/, ' N of')
+    .replace(/\d(?=\/)|(?<=\/)\d/g, 'N')
+}
+
 for (const columns of [80, 40])
-  test(`client at a terminal: the bar stands while it waits for the connection, ${columns} columns`, {
-    skip,
-  }, async () => {
-    await using proxy = await startCuttingProxy(server.port)
-    const name = `film-上海-${columns}.bin`
-    writeFileSync(join(server.folder, name), noise(8_000_000, columns))
-    proxy.cutAfter([4_000_000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
-    const words = [
-      'put',
-      '-F',
-      server.sshConfig,
-      '-P',
-      String(proxy.port),
-      '-o',
-      'UserKnownHostsFile=/dev/null',
-    ]
-    const all = [...client, ...words, '-o', 'StrictHostKeyChecking=accept-new', name, 'ftp:']
-    await using terminal = await openTerminal(all, { columns, rows: 10, env, cwd: server.folder })
+  for (const what of ['file', 'tree'] as const)
+    test(`client at a terminal: the bar of a ${what} stands while it waits for the connection, ${columns} columns`, {
+      skip,
+    }, async () => {
+      await using proxy = await startCuttingProxy(server.port)
+      const name = `film-上海-${columns}${what === 'tree' ? '-reels' : '.bin'}`
+      const path = join(server.folder, name)
+      if (what === 'tree') {
+        mkdirSync(path)
+        // The first comes through, the others are on their way when the connection is cut.
+        for (const reel of [1, 2, 3])
+          writeFileSync(join(path, `${reel}`), noise(reel === 1 ? 900 : 4_000_000))
+      } else writeFileSync(path, noise(8_000_000, columns))
+      proxy.cutAfter([4_000_000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+      const words = [
+        'put',
+        '-r',
+        '-F',
+        server.sshConfig,
+        '-P',
+        String(proxy.port),
+        '-o',
+        'UserKnownHostsFile=/dev/null',
+      ]
+      const all = [...client, ...words, '-o', 'StrictHostKeyChecking=accept-new', name, 'ftp:']
+      await using terminal = await openTerminal(all, { columns, rows: 10, env, cwd: server.folder })
 
-    const shown = await terminal.sees(/\d+% .*waiting for the connection/)
+      const shown = await terminal.sees(/\d+% .*waiting for the connection/)
 
-    // How far it came is the machine's; how the line is laid out is ours.
-    const line = shown.split('\n').find((text) => text.includes('waiting')) ?? ''
-    sameScreen(
-      `client-bar-${columns}`,
-      line
-        .replace(/ +\d+%/, ' 00%')
-        .replace(/\[=*>? *\]/, '[BAR]')
-        .replace(/ +[\d.]+ [KM]iB of/, ' N of'),
-    )
-    proxy.cutAfter([])
-    await terminal.sees(/MD5/)
-  })
+      sameScreen(`client-bar-${what === 'tree' ? 'tree-' : ''}${columns}`, laidOut(shown))
+      proxy.cutAfter([])
+      await terminal.sees(what === 'tree' ? /3 files, [\d.]+ MiB in / : /MD5/)
+    })
 
 test('client at a terminal: ^C in a transfer says how to go on, and the same again does', {
   skip,

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { TOTP } from 'otpauth'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
 import { startSshd } from '../support/other-servers.ts'
 import { run, succeed, without } from '../support/run-client.ts'
@@ -94,6 +95,33 @@ test('client: logs in by -i, by what -o names, by a key with a passphrase, by a 
   assert.equal(inBatch.status, 1)
   assert.match(inBatch.stderr, /refused the login of "ada"/)
   assert.equal(right.asked().match(/\w+ of/g)?.length, 1, 'in a batch nobody is asked')
+})
+
+test('client: asks for a one-time code after a key or a password, and a wrong one is refused', async () => {
+  const add = ['user', 'add', 'tess', '--password-stdin', '--key', `${server.key}.pub`]
+  assert.equal((await server.console(add, server.password)).status, 0)
+  const made = await server.console(['totp', 'add', 'tess', '--json'])
+  const { secret } = JSON.parse(made.stdout) as { secret: string }
+  const place = 'tess@127.0.0.1:'
+  /** Each code is good once. */
+  const code = (ahead: number): string =>
+    new TOTP({ secret }).generate({ timestamp: Date.now() + ahead * 30_000 })
+  const right = [answering(code(0)), answering(code(1))]
+  const wrong = answering('no-code')
+
+  const byKey = await listed(['-i', server.key, place], right[0]!.env)
+  const byPassword = await listed(['-o', 'IdentityFile=none', place], {
+    ...right[1]!.env,
+    MINIFTP_PASSWORD: server.password,
+  })
+  const refused = await listed(['-i', server.key, place], wrong.env)
+  const inBatch = await listed(['-i', server.key, '-o', 'BatchMode=yes', place], wrong.env)
+
+  assert.deepEqual([byKey.status, byPassword.status], [0, 0], byKey.stderr + byPassword.stderr)
+  for (const { asked } of right) assert.equal(asked(), 'One-time code: \n')
+  assert.deepEqual([refused.status, inBatch.status], [1, 1])
+  assert.match(refused.stderr, /refused the login of "tess"/)
+  assert.equal(wrong.asked(), 'One-time code: \n'.repeat(3), 'in a batch nobody is asked')
 })
 
 test('client: logs in by an agent, unless it is told to leave it', {
