@@ -2,4 +2,4 @@
 import { codeOf } from './code.mjs'
 import { runWithNode } from './node.mjs'
 
-await runWithNode(codeOf('client/main'))
+await runWithNode(import.meta.url, () => import(codeOf('client/main').href))

@@ -7,13 +7,16 @@ import { fileURLToPath } from 'node:url'
 /** The oldest Node that runs the program: its own TypeScript, argon2, node:sqlite without a warning. */
 const LEAST = [24, 15]
 
-/** Runs `file` in this process, or, where this Node is too old, in the one that was installed with the program. */
-export async function runWithNode(file) {
+/**
+ * Calls `run` in this process, or, where this Node is too old, runs `program` (the URL of the file that calls) anew in
+ * the one that was installed with it: so whatever `program` sets up holds in either.
+ */
+export async function runWithNode(program, run) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   const cache = process.env.NODE_COMPILE_CACHE ?? cacheFolder()
   if (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1])) {
     module.enableCompileCache(cache)
-    return import(file.href)
+    return run()
   }
 
   const node = ownNode()
@@ -23,7 +26,7 @@ export async function runWithNode(file) {
     )
     process.exit(1)
   }
-  const child = spawn(node, [fileURLToPath(file), ...process.argv.slice(2)], {
+  const child = spawn(node, [fileURLToPath(program), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, NODE_COMPILE_CACHE: cache },
   })
