@@ -26,7 +26,7 @@ export function passwords(): Passwords {
 
   async function tag(password: string, nonce: Buffer, cost: typeof COST, tagLength: number): Promise<Buffer> {
     using _ = await turn.enter()
-    return derive('argon2id', { message: Buffer.from(password), nonce, ...cost, tagLength })
+    return await derive('argon2id', { message: Buffer.from(password), nonce, ...cost, tagLength })
   }
 
   return {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Credential } from '../../../src/accounts/account.ts'
 import { authenticatorOver } from '../../../src/accounts/authenticator.ts'
-import { openGuard } from '../../../src/accounts/guard.ts'
+import { type Offence, openGuard } from '../../../src/accounts/guard.ts'
 import { parseKeyLine } from '../../../src/accounts/keys.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { isOpError } from '../../../src/base/error.ts'
@@ -40,4 +40,68 @@ test('login: an address that was banned while it was connected gets in by no way
       ['login refused', 'login accepted'],
     )
   }
+})
+
+/** A door whose guard has `scored` an address so far; what it was told, and how long answers waited. */
+async function watched(scored: number) {
+  const { accounts, codes } = await memoryOffice()
+  const told: (Offence | 'forgiven')[] = []
+  const waits: number[] = []
+  const settings = { threshold: 1000, windowMs: 60_000, banMs: 300_000, allow: [] }
+  const guard = await openGuard(settings, memoryKeyValue(), systemClock)
+  for (let i = 0; i < scored; i++) await guard.record(ORIGIN.address, 'wrong password')
+  const authenticator = authenticatorOver({
+    accounts,
+    codes,
+    guard: {
+      ...guard,
+      async record(_address, offence) {
+        told.push(offence)
+        return undefined
+      },
+      forgive: () => void told.push('forgiven'),
+    },
+    clock: { ...systemClock, sleep: async (ms) => void waits.push(ms) },
+    audit: { record() {} },
+    passwords: { hash: async () => '', check: async (password) => password === 'good' },
+  })
+  const tries = (name: string, password: string) =>
+    authenticator.verify(name, { method: 'password', password }, ORIGIN)
+  return { authenticator, codes, told, waits, tries }
+}
+
+test('login: the guard is told of each that fails, and by a good one that it may forget', async () => {
+  const { told, tries } = await watched(0)
+
+  for (const name of ['ada', 'nobody', 'no name at all', '__proto__'])
+    await assert.rejects(tries(name, 'bad'), (error) => isOpError(error, 'EACCES'))
+  await tries('ada', 'good')
+
+  assert.deepEqual(told, ['wrong password', 'unknown user', 'unknown user', 'unknown user', 'forgiven'])
+})
+
+test('login: of an address that has offended, a good one waits as long as a bad one', async () => {
+  const { waits, tries } = await watched(3)
+
+  await assert.rejects(tries('ada', 'bad'))
+  await tries('ada', 'good')
+
+  assert.deepEqual(waits, [1000, 1000])
+})
+
+// Mallory has the password, and guesses codes: logging in anew between two guesses must not wipe out what was counted.
+test('login: where a code is asked for, the password alone forgives nothing; wrong codes wait and count, the right one forgives', async () => {
+  const { authenticator, codes, told, waits, tries } = await watched(3)
+  const proposed = codes.propose('ada')
+  await codes.enrol('ada', proposed)
+
+  const identity = await tries('ada', 'good')
+  assert.equal(await authenticator.second?.needed(identity), true)
+  assert.deepEqual(told, [])
+  await assert.rejects(authenticator.second!.verify(identity, '000000x', ORIGIN))
+  assert.deepEqual(told, ['wrong password'])
+  await authenticator.second!.verify(identity, proposed.recovery[0]!, ORIGIN)
+
+  assert.deepEqual(told, ['wrong password', 'forgiven'])
+  assert.deepEqual(waits, [1000, 1000, 1000])
 })
