@@ -55,11 +55,13 @@ export async function planPut(
   if (sources.length > 1 && !into)
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none at the server`)
   const jobs: Job[] = []
+  // One file alone is not worth the list of its folder.
+  const listing = sources.length > 1 || wishes.recursive === true ? listings() : undefined
   for (const name of sources) {
     const path = virtualPath(name, folder)
     const found = await lookHere(disk, path, name)
     const place = into ? placeIn(target, nameOf(path), name) : target
-    if (found.kind === 'file') jobs.push(putJob(disk, path, shown(name), place, found.size, wishes))
+    if (found.kind === 'file') jobs.push(putJob(disk, path, shown(name), place, found.size, wishes, listing))
     else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(name)}" is no regular file`)
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(name)}" is a folder: send it with -r`)
@@ -89,6 +91,7 @@ export async function planPut(
             below(place, file.names),
             file.stat.size,
             wishes,
+            listing,
           ),
         )
       await Promise.all(making)
@@ -121,13 +124,18 @@ export async function planGet(
   // Its own root: no link in it, old or new, leads a file out of it.
   const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
   const jobs: Job[] = []
+  // One file alone is not worth the list of its folder.
+  const listing = sources.length > 1 ? listings() : undefined
   for (const path of sources) {
     const found = await line.vfs.stat(path)
     const name = into ? nameOf(path) : nameOf(place)
     if (name === '') throw new OpError('EINVAL', 'The root has no name: say where to put it')
     const own = placeIn(ROOT, name, shown(path))
-    if (found.kind === 'file') jobs.push(getJob(path, root, own, found.size, wishes))
-    else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(path)}" is no regular file`)
+    if (found.kind === 'file') {
+      const isPartial = (await listing?.(line, parentOf(path)))?.has(nameOf(path))
+      const known = isPartial === undefined ? undefined : { stat: found, isPartial, isNew: false }
+      jobs.push(getJob(path, root, own, found.size, wishes, known))
+    } else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(path)}" is no regular file`)
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
     else {
@@ -167,14 +175,32 @@ function putJob(
   target: VirtualPath,
   size: number,
   wishes: TransferWishes,
+  listing?: Listings,
 ): Job {
   const memory = newPut()
+  const listed =
+    listing && (async (line: Line) => (await listing(line, parentOf(target))).has(nameOf(target)))
   return {
     verb: 'put',
     name,
     target: shown(target),
     size,
-    run: (line, parts) => putFile({ vfs: disk, path, name }, target, line, wishes, memory, parts),
+    run: (line, parts) => putFile({ vfs: disk, path, name }, target, line, wishes, memory, parts, listed),
+  }
+}
+
+type Listings = (line: Line, folder: VirtualPath) => Promise<ReadonlySet<string>>
+
+/** The unfinished files of each folder, asked for once, when it is first wanted. */
+function listings(): Listings {
+  const known = new Map<VirtualPath, Promise<ReadonlySet<string>>>()
+  return (line, folder) => {
+    const before = known.get(folder)
+    if (before !== undefined) return before
+    const asked = partialsIn(line, folder)
+    known.set(folder, asked)
+    asked.catch(() => known.delete(folder))
+    return asked
   }
 }
 

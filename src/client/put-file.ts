@@ -39,6 +39,7 @@ export function newPut(): PutMemory {
 
 /**
  * Sends a file, or the rest of it. What is there already is compared first, and the whole before it is closed.
+ * `listed`: whether a listing tells that an earlier upload of it was not finished.
  * ENOENT, EISDIR, EEXIST when what is there is something else, EDQUOT, ENOSPC, EIO, ECONNRESET.
  */
 export async function putFile(
@@ -48,11 +49,12 @@ export async function putFile(
   wishes: TransferWishes,
   memory: PutMemory,
   parts: TransferParts,
+  listed: (line: Line) => Promise<boolean> = (now) => isPartial(now, target),
 ): Promise<Outcome> {
   const file = await source.vfs.open(source.path, { read: true })
   try {
     const before = await file.stat()
-    return await send(file, before, source.name, target, line, wishes, memory, parts)
+    return await send(file, before, source.name, target, line, wishes, memory, parts, listed)
   } finally {
     await file.close()
   }
@@ -67,13 +69,16 @@ async function send(
   wishes: TransferWishes,
   memory: PutMemory,
   parts: TransferParts,
+  listed: (line: Line) => Promise<boolean>,
 ): Promise<Outcome> {
   const { size } = before
   const { vfs } = line
   const { plan, opened } = await decide(file, size, name, target, line, wishes, memory, parts)
   if (plan.do === 'nothing') {
     parts.onProgress(size, size)
-    if (await isPartial(line, target)) await (await vfs.open(target, { write: true })).close()
+    // What a listing told is older than what this run has sent.
+    const isUnfinished = await (memory.began ? isPartial(line, target) : listed(line))
+    if (isUnfinished) await (await vfs.open(target, { write: true })).close()
     return {
       did: 'same',
       size,

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { Line } from '../../../src/client/link.ts'
+import { openDisk } from '../../../src/client/local-disk.ts'
+import { planGet, planPut } from '../../../src/client/plans.ts'
+import { newPut, putFile } from '../../../src/client/put-file.ts'
+import { remoteFileSystem } from '../../../src/client/remote-vfs.ts'
+import { virtualPath } from '../../../src/vfs/path.ts'
+import { OK, type Reply } from '../../../src/wire/replies.ts'
+import { refusal, scriptedSession, statOf } from '../../support/scripted-session.ts'
+
+const CONTENT = 'the same here and there'
+const FOLDERS = ['tree', 'tree/deep']
+const NAMES = ['1', '2', '3', '4']
+
+const folder = mkdtempSync(join(tmpdir(), 'plans-'))
+after(() => rmSync(folder, { recursive: true }))
+for (const name of FOLDERS) {
+  mkdirSync(join(folder, name))
+  for (const file of NAMES) writeFileSync(join(folder, name, file), CONTENT)
+}
+
+/** A server that has these folders, and in each the files, of which the second's upload was not finished. */
+async function serving(content: string) {
+  const isFolder = (path: string): boolean => path === '/' || FOLDERS.includes(path.slice(1))
+  const server = await scriptedSession((request, answer) => {
+    const attrs = (path: string): Reply => ({
+      type: 'attrs',
+      stat: isFolder(path) ? { ...statOf(0), mode: 0o40755 } : statOf(content.length),
+    })
+    if (request.type === 'stat' || request.type === 'lstat') answer(attrs(request.path))
+    else if (request.type === 'fstat') answer(attrs('a file'))
+    else if (request.type === 'mkdir') answer(refusal())
+    else if (request.type !== 'open') answer(OK)
+    else answer(request.flags.exclusive ? refusal() : { type: 'handle', handle: request.path })
+  })
+  const commands: string[] = []
+  const line = {
+    vfs: remoteFileSystem(server.session),
+    hashes: { md5: async () => createHash('md5').update(content).digest('hex') },
+    isOurs: true,
+    keepsExclusive: true,
+    exec: async (command: string) => {
+      commands.push(command)
+      return { status: 0, stdout: '[{"name":"1","partial":false},{"name":"2","partial":true}]' }
+    },
+  } as unknown as Line
+  return { server, line, commands }
+}
+
+const running = {
+  digests: undefined as never,
+  signal: new AbortController().signal,
+  onProgress() {},
+  tell: assert.fail,
+}
+
+const planned = (life: AsyncDisposableStack) => ({
+  wishes: { recursive: true },
+  disk: life.use(openDisk('/')),
+  life,
+  folder: virtualPath('/'),
+  tell: assert.fail,
+  failed: assert.fail,
+})
+
+test('sending a tree that is there already: asks once a folder which files are unfinished, and finishes those', async () => {
+  const { server, line, commands } = await serving(CONTENT)
+  await using life = new AsyncDisposableStack()
+  const jobs = await planPut([join(folder, 'tree')], virtualPath('/'), true, line, planned(life))
+
+  const outcomes = await Promise.all(jobs.map((job) => job.run(line, running)))
+
+  assert.deepEqual(new Set(outcomes.map(({ did }) => did)), new Set(['same']))
+  assert.equal(outcomes.length, FOLDERS.length * NAMES.length)
+  assert.deepEqual(commands.sort(), ['ls -a --json /tree', 'ls -a --json /tree/deep'])
+  const closed = server.asked.flatMap((request) => (request.type === 'close' ? [request.handle] : []))
+  assert.deepEqual(closed.sort(), ['/tree/2', '/tree/deep/2'])
+})
+
+test('fetching several files: asks once a folder which are unfinished, and refuses those', async () => {
+  const { line, commands } = await serving(CONTENT)
+  await using life = new AsyncDisposableStack()
+  const sources = NAMES.map((name) => virtualPath(`/tree/deep/${name}`))
+
+  const jobs = await planGet(sources, folder, true, line, planned(life))
+
+  assert.deepEqual(commands, ['ls -a --json /tree/deep'])
+  await assert.rejects(jobs[1]!.run(line, running), { code: 'EBUSY' })
+})
+
+test('sending again what this run began: what a listing told before is not believed', async () => {
+  const { line, commands } = await serving(CONTENT)
+  await using disk = openDisk(folder)
+  const source = { vfs: disk, path: virtualPath('/tree/2'), name: '2' }
+  const begun = { ...newPut(), began: true }
+
+  const { did } = await putFile(source, virtualPath('/tree/2'), line, {}, begun, running, async () =>
+    assert.fail(),
+  )
+
+  assert.equal(did, 'same')
+  assert.deepEqual(commands, ['stat --json /tree/2'])
+})
