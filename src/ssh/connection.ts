@@ -12,6 +12,7 @@ import { type RenewalLimits, renewKeys } from './keys-renewed.ts'
 import type { Live } from './live.ts'
 import { insideOf } from './peer.ts'
 import { type DrainedPort, plainPort } from './plain-port.ts'
+import { roundTrip } from './round-trip.ts'
 import type { PacketSink, Session, SessionHandler, SessionRequest } from './session.ts'
 import { type LivePty, livePty } from './tty.ts'
 
@@ -53,7 +54,7 @@ export interface ConnectionParts {
   /** When it was accepted, by `performance.now()`: its grace time runs since then. */
   readonly accepted: number
   /** Takes this connection's channels past ssh2's streams; undefined: the plain way. */
-  readonly fast?: (() => FastConnection) | undefined
+  readonly fast?: ((roundTripMs: number) => FastConnection) | undefined
 }
 
 export interface Connection {
@@ -111,7 +112,9 @@ export function serveConnection(
   })
   idle.stop()
 
+  const turns = roundTrip()
   peer.on('authentication', async (context) => {
+    turns.heard()
     const decision = await decide(context, parts.authenticator, origin, shown, log)
     if ('identity' in decision) {
       identity = decision.identity
@@ -128,6 +131,7 @@ export function serveConnection(
       if (tries >= limits.tries) return cut()
     } else if (++questions > MOST_QUESTIONS) return offend('too many questions before login')
     guarded.decided()
+    turns.told()
   })
 
   let rawCommand: (() => string | undefined) | undefined
@@ -146,6 +150,7 @@ export function serveConnection(
   }
 
   peer.on('request', (accept, reject, name: string) => {
+    turns.heard()
     if (name === 'no-more-sessions@openssh.com') accept?.()
     else reject?.()
   })
@@ -156,6 +161,7 @@ export function serveConnection(
   })
 
   peer.on('session', (accept, reject) => {
+    turns.heard()
     if (identity === undefined || count >= limits.channels || parts.draining.aborted) return reject()
     count += 1
     idle.stop()
@@ -212,7 +218,7 @@ export function serveConnection(
 
   let fast: FastConnection | undefined
   const makePort = (channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort => {
-    fast ??= parts.fast?.()
+    fast ??= parts.fast?.(turns.ms)
     return fast?.port(channel, sink) ?? plainPort(channel, socket, sink, limits.queued)
   }
 

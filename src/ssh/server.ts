@@ -154,7 +154,10 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         onLogin: () => waiting.leave(socket),
         onRubbish: () => parts.rubbish?.(info.ip),
         accepted: grace?.since ?? performance.now(),
-        fast: fast && (() => fast.path.connect(peer, fast.buffer.lends, limits.queued)),
+        fast:
+          fast &&
+          ((roundTripMs) =>
+            fast.path.connect(peer, fast.buffer.lends, { roundTripMs, mostQueued: limits.queued })),
       })
       peer.once('handshake', () => waiting.spoke(socket))
       connections.add(connection)

@@ -8,7 +8,7 @@ import { randomPadding } from './padding.ts'
 import { type Seal, sealOver } from './seal.ts'
 import { type Line, SlabWriter } from './slab-writer.ts'
 import { openSlabs } from './slabs.ts'
-import { connectionBudget, type WindowBudget, windowBudget, windowOver } from './window.ts'
+import { connectionBudget, idleShare, type WindowBudget, windowBudget, windowOver } from './window.ts'
 
 /** What the windows of all connections may have together above their first, in bytes. */
 const MOST_EXTRA_IN_ALL = 256 * 1024 * 1024
@@ -16,7 +16,13 @@ const MOST_EXTRA_IN_ALL = 256 * 1024 * 1024
 /** Makes the short way past ssh2's streams; what connections share. */
 export interface FastPath {
   /** `lends`: what the socket gives is only lent from now on. */
-  connect(peer: ssh2.Connection, lends: (socket: Socket) => void, mostQueued?: number): FastConnection
+  connect(peer: ssh2.Connection, lends: (socket: Socket) => void, limits?: FastLimits): FastConnection
+}
+export interface FastLimits {
+  /** How far away the peer is; Infinity: not known. */
+  readonly roundTripMs?: number
+  /** Output that may be queued, in bytes. */
+  readonly mostQueued?: number
 }
 export interface FastConnection {
   /** The short way of one channel, once. */
@@ -29,7 +35,11 @@ export function openFastPath(): FastPath {
   const budget = windowBudget(MOST_EXTRA_IN_ALL)
 
   return {
-    connect(peer, lends, mostQueued = Number.POSITIVE_INFINITY) {
+    connect(
+      peer,
+      lends,
+      { roundTripMs = Number.POSITIVE_INFINITY, mostQueued = Number.POSITIVE_INFINITY } = {},
+    ) {
       const { _protocol: protocol, _sock: socket } = insideOf(peer)
       const intake = takeIn(protocol, socket)
       const widths: WindowBudget = connectionBudget(budget)
@@ -58,7 +68,11 @@ export function openFastPath(): FastPath {
           const { incoming, outgoing } = halvesOf(channel)
           const line: Line = { seal: sealNow, ready, outgoing, socket, most: mostQueued }
           const writer = new SlabWriter(line, slabs, () => sink.room())
-          const window = windowOver(incoming, widths)
+          const window = windowOver(incoming, widths, {
+            roundTripMs,
+            idle: idleShare(),
+            now: () => performance.now(),
+          })
           const empty = Promise.withResolvers<void>()
           let waits = false
           let came = false

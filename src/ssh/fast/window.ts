@@ -6,6 +6,9 @@ const WIDEST = 16 * 1024 * 1024
 const MOST_EXTRA = 30 * 1024 * 1024
 /** What is given back before the peer hears of it, as a part of the window. */
 const TOP_UP = 1 / 20
+/** Of a window, what must be on its way at a time to widen it, and what to keep its width. */
+const FULL = 3 / 4
+const SPARE = 1 / 4
 /** Of the time in which a window's bytes came, what the loop must have waited for something to do: else it is not the line that is slow. */
 const IDLE = 1 / 2
 
@@ -46,23 +49,33 @@ export interface Window {
   close(): void
 }
 
+/** What tells whether the line is long. */
+export interface LineSigns {
+  /** How far away the peer is, in ms; Infinity: not known. */
+  readonly roundTripMs: number
+  /** Which part of the time since it was asked last the loop has waited, 0 to 1. */
+  readonly idle: () => number
+  /** In ms. */
+  readonly now: () => number
+}
+
 /**
  * Counts in ssh2's own field, which ssh2 tops up until the channel is taken over. Told early, so that a long line
- * is never idle; and doubled each time that a whole window has come and been dealt with while the loop mostly waited:
- * then the line is long. Halved when the loop did not: who sends faster than we take fills its own memory up to the
- * window, and OpenSSH's client then spends more time on that memory than on sending. Halved, too, when most of it waits to be
- * dealt with: a slow disk, not the line, is what holds the peer up then. `idle`: which part of the time since it was
- * asked last the loop has waited, 0 to 1.
+ * is never idle; and doubled each time that a whole window has come and been dealt with while most of one was on its way
+ * at any time and the loop mostly waited: then the line is long. Halved when it was not: OpenSSH's client fills its own
+ * memory up to the window, spends more time on that memory than on sending, and is so slow then that the loop waits for it.
+ * Halved, too, when most of it waits to be dealt with: a slow disk, not the line, is what holds the peer up then.
  */
 export function windowOver(
   incoming: { window: number },
   budget: WindowBudget,
-  idle: () => number = idleShare(),
+  { roundTripMs, idle, now }: LineSigns,
 ): Window {
   let size = FIRST_WINDOW
   let owed = 0
-  /** Since the window was widened last. */
+  /** Since the width was looked at last. */
   let dealt = 0
+  let since = now()
   const narrow = (): void => {
     if (size === FIRST_WINDOW) return
     size /= 2
@@ -84,9 +97,11 @@ export function windowOver(
       dealt += count
       if (owed > size / 2) narrow()
       else if (dealt >= size && owed < size / 4) {
+        const onTheWay = (dealt / Math.max(1, now() - since)) * roundTripMs
+        since = now()
         dealt = 0
-        if (idle() < IDLE) narrow()
-        else if (size < WIDEST && budget.take(size)) size *= 2
+        if (idle() < IDLE || onTheWay < size * SPARE) narrow()
+        else if (onTheWay >= size * FULL && size < WIDEST && budget.take(size)) size *= 2
       }
       const more = size - incoming.window - owed
       if (more < size * TOP_UP) return 0
@@ -101,7 +116,7 @@ export function windowOver(
 }
 
 /** Which part of the time since it was asked last this thread's loop has waited for something to do, 0 to 1. */
-function idleShare(): () => number {
+export function idleShare(): () => number {
   let last = performance.eventLoopUtilization()
   return () => {
     const now = performance.eventLoopUtilization()
