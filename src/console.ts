@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
-import { CONSOLE_FROM } from './accounts/actions.ts'
+import { CONSOLE_FROM } from './accounts/actor.ts'
 import { isForScripts, runWords, type WordsIO } from './admin/words.ts'
 import { OpError } from './base/error.ts'
 import { askServer } from './control.ts'

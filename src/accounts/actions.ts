@@ -1,29 +1,21 @@
-// Over 300 lines: one function for each thing an admin can do, and all share what an actor is asked and how it is told.
 import type { AdminEvent, Audit } from '../base/audit.ts'
 import type { Clock } from '../base/clock.ts'
-import { isOpError, OpError } from '../base/error.ts'
+import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { Lanes } from '../base/lane.ts'
 import type { Limits, Quotas, Usage } from '../quota/ledger.ts'
 import type { Account, LiveSessions, Role } from './account.ts'
+import { type Actor, CONSOLE_FROM, needsAdmin } from './actor.ts'
+import { codeActionsOver } from './code-actions.ts'
+import { deletionOver } from './deletion.ts'
 import { difference, factsOf } from './facts.ts'
+import type { Homes } from './homes.ts'
 import { type KeyInfo, keyCalled, keyInfo, parseKeyLine, sameKey } from './keys.ts'
 import type { Passwords } from './password.ts'
 import { checkChanges, checkPassword, hasHome, newAccount } from './rules.ts'
-import type { Enrolment, SecondSteps } from './second-step.ts'
+import type { SecondSteps } from './second-step.ts'
 import { whyNot } from './standing.ts'
 import type { AccountStore } from './store.ts'
-
-/** Who does it: an admin who is logged in, or whoever may use the server's own console. */
-export interface Actor {
-  readonly name: string
-  readonly role: Role
-  /** Its address, or `console`. */
-  readonly from: string
-}
-
-/** No address: whoever says so may open the control socket or the database, and needs no account. */
-export const CONSOLE_FROM = 'console'
 
 /** What can be changed of an account, beside its password, keys and quota. */
 export type Changes = Partial<
@@ -38,17 +30,6 @@ export interface NewUser extends Changes {
   readonly password?: string
   readonly keys?: readonly string[]
   readonly quota?: Partial<Limits>
-}
-
-/** Homes of accounts on the disk. */
-export interface Homes {
-  make(name: string): Promise<void>
-  /** Moves it out of the way; says where to. */
-  retire(name: string): Promise<string | undefined>
-  /** Undoes that. */
-  bringBack(name: string, kept: string): Promise<void>
-  /** What uploads have left out of sight: another of its name must not find it. */
-  forget(name: string): Promise<void>
 }
 
 export interface ActionParts {
@@ -133,15 +114,6 @@ export function actionsOver({
     return changed
   }
 
-  const recordCodes = (actor: Actor, account: string, has: boolean): void =>
-    record(actor, {
-      event: 'account changed',
-      account,
-      what: 'one-time codes',
-      before: { codes: !has },
-      after: { codes: has },
-    })
-
   /** Somebody must be able to get in and change things. */
   async function keepOneAdmin(name: string): Promise<void> {
     for await (const other of accounts.list()) {
@@ -155,54 +127,21 @@ export function actionsOver({
   const quotaOf = (role: Role, bytes: number | null | undefined): number | null =>
     bytes !== undefined ? bytes : role === 'user' ? defaultQuota() : null
 
-  /** Nobody comes in any more, and the last admin stays: what a crash leaves from here on is disabled, and can be deleted again. */
-  function markAsGoing(
-    actor: Actor,
-    name: string,
-    seen: number | undefined,
-  ): Promise<{ readonly before: Account; readonly marked: Account }> {
-    return lanes.run('admins', async () => {
-      let before = await find(name)
-      if (before.role === 'admin') await keepOneAdmin(name)
-      const marked = await accounts.update(
-        name,
-        (account) => {
-          before = account
-          return { ...account, disabled: true, changedBy: actor.name }
-        },
-        seen,
-      )
-      return { before, marked }
-    })
-  }
-
-  /** Of an account that could not be deleted: its files are back, and it may log in if it might before. */
-  async function asItWas(
-    name: string,
-    { disabled }: Account,
-    { version }: Account,
-    kept: string | undefined,
-  ): Promise<void> {
-    if (kept !== undefined) await homes.bringBack(name, kept)
-    try {
-      await accounts.update(name, (account) => ({ ...account, disabled }), version)
-    } catch (error) {
-      // Another admin has said meanwhile what it is to be.
-      if (!isOpError(error, 'EBUSY') && !isOpError(error, 'ENOENT')) throw error
-    }
-  }
-
-  /** What is noted about a name beside the record, by which another of that name would come into its inheritance. */
-  async function forget(name: string): Promise<void> {
-    const all = await Promise.allSettled([
-      lanes.run(`codes of ${name}`, () => codes.remove(name)),
-      ledger.remove(name),
-      homes.forget(name),
-    ])
-    for (const one of all) if (one.status === 'rejected') throw one.reason
-  }
+  const deletion = deletionOver({
+    accounts,
+    ledger,
+    live,
+    homes,
+    codes,
+    lanes,
+    find,
+    keepOneAdmin,
+    record,
+  })
 
   return {
+    ...codeActionsOver({ codes, lanes, allow, find, record }),
+
     /** EACCES unless `actor` is an admin now. */
     allow,
 
@@ -222,7 +161,7 @@ export function actionsOver({
       }
       await lanes.run(`end of ${name}`, async () => {
         // Left by one of its name, if it could not be forgotten when it was deleted.
-        if ((await accounts.get(name)) === undefined) await forget(name)
+        if ((await accounts.get(name)) === undefined) await deletion.forget(name)
         await accounts.create(account)
       })
       record(actor, { event: 'account added', account: name, what: role, after: factsOf(account) })
@@ -237,35 +176,7 @@ export function actionsOver({
      */
     async remove(actor: Actor, name: string, seen?: number): Promise<string | undefined> {
       await allow(actor)
-      return lanes.run(`end of ${name}`, async () => {
-        const { before, marked } = await markAsGoing(actor, name, seen)
-        let kept: string | undefined
-        try {
-          await live.end(name)
-          kept = await homes.retire(name)
-          await accounts.delete(name)
-        } catch (cause) {
-          record(actor, { event: 'account changed', account: name, what: 'not deleted, sessions ended' })
-          throw notDeleted(name, await stateAfter(asItWas(name, before, marked, kept), kept), cause)
-        }
-        record(actor, {
-          event: 'account deleted',
-          account: name,
-          ...(kept === undefined ? {} : { what: `files in ${kept}` }),
-          before: factsOf(before),
-        })
-        try {
-          await forget(name)
-        } catch (cause) {
-          const where = kept === undefined ? '' : `, and its files are in ${kept}`
-          throw new OpError(
-            isOpError(cause) ? cause.code : 'EIO',
-            `"${name}" is deleted${where}, but not all that was noted about it (${codeOf(cause)}): what is left goes when an account of that name is made`,
-            { cause },
-          )
-        }
-        return kept
-      })
+      return lanes.run(`end of ${name}`, () => deletion.remove(actor, name, seen))
     },
 
     async list(actor: Actor): Promise<readonly Account[]> {
@@ -371,79 +282,10 @@ export function actionsOver({
       return keyInfo(gone!)
     },
 
-    /** What an app is to be given; nothing is stored. EEXIST when the account has codes already. */
-    async proposeSecondStep(actor: Actor, name: string): Promise<Enrolment> {
-      await allow(actor)
-      await find(name)
-      if (await codes.has(name))
-        throw new OpError('EEXIST', `"${name}" has codes already: take them away first with totp del ${name}`)
-      return codes.propose(name)
-    },
-
-    /** Whether an app shows the codes of what was proposed. */
-    async provesSecondStep(actor: Actor, name: string, proposed: Enrolment, code: string): Promise<boolean> {
-      await allow(actor)
-      return codes.proves(name, proposed, code)
-    },
-
-    /** A one-time code is asked for at the next login. Without `code` nobody has proved that an app knows the secret. */
-    async addSecondStep(actor: Actor, name: string, proposed: Enrolment, code?: string): Promise<void> {
-      await allow(actor)
-      // In turn with the end of the account, so that none of its name finds the secret.
-      await lanes.run(`codes of ${name}`, async () => {
-        await find(name)
-        await codes.enrol(name, proposed, code)
-      })
-      recordCodes(actor, name, true)
-    },
-
-    /** ENOENT when there is none. */
-    async removeSecondStep(actor: Actor, name: string): Promise<void> {
-      await allow(actor)
-      await find(name)
-      if (!(await codes.remove(name))) throw new OpError('ENOENT', `"${name}" has no one-time codes`)
-      recordCodes(actor, name, false)
-    },
-
-    async hasSecondStep(actor: Actor, name: string): Promise<boolean> {
-      await allow(actor)
-      await find(name)
-      return codes.has(name)
-    },
-
     /** Writes down what was done to the server itself, by who was an admin then and may be none by now. EACCES: a user. */
     async note(actor: Actor, event: AdminEvent): Promise<void> {
       needsAdmin(actor)
       record(actor, event)
     },
   }
-}
-
-/** As what it came in. EACCES. */
-function needsAdmin({ role }: Actor): void {
-  if (role !== 'admin') throw new OpError('EACCES', 'Only an admin may do that')
-}
-
-/** What an account is that could not be deleted, for people. */
-async function stateAfter(asItWas: Promise<void>, kept: string | undefined): Promise<string> {
-  try {
-    await asItWas
-    return 'is as it was'
-  } catch {
-    // The disk fails again: the sentence of the first time says why.
-    return `is disabled${kept === undefined ? '' : `, and its files are in ${kept} or back`}`
-  }
-}
-
-function notDeleted(name: string, state: string, cause: unknown): OpError {
-  return new OpError(
-    isOpError(cause) ? cause.code : 'EIO',
-    `"${name}" could not be deleted (${codeOf(cause)}) and ${state}, but its sessions were ended. See that its files can be moved to removed/ in the server's folder, and delete it again`,
-    { cause },
-  )
-}
-
-/** Of an error of ours or of the disk. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'internal error'
 }

@@ -1,8 +1,18 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
-import type { Homes } from './actions.ts'
 import { checkName } from './rules.ts'
+
+/** Homes of accounts on the disk. */
+export interface Homes {
+  make(name: string): Promise<void>
+  /** Moves it out of the way; says where to. */
+  retire(name: string): Promise<string | undefined>
+  /** Undoes that. */
+  bringBack(name: string, kept: string): Promise<void>
+  /** What uploads have left out of sight: another of its name must not find it. */
+  forget(name: string): Promise<void>
+}
 
 /** `VAR/home/NAME`; those of deleted accounts in `VAR/removed/NAME-TIME`. */
 export function homesIn(folder: string, clock: Clock): Omit<Homes, 'forget'> {

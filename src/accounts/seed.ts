@@ -1,6 +1,6 @@
 import type { Quotas } from '../quota/ledger.ts'
 import type { Account } from './account.ts'
-import type { Homes } from './actions.ts'
+import type { Homes } from './homes.ts'
 import type { Passwords } from './password.ts'
 import { newAccount } from './rules.ts'
 import type { AccountStore } from './store.ts'

@@ -1,4 +1,4 @@
-import type { Actor } from '../accounts/actions.ts'
+import type { Actor } from '../accounts/actor.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { splitWords } from '../commands/words.ts'
 import type { Session, SessionHandler } from '../ssh/session.ts'

@@ -1,4 +1,4 @@
-import type { Actor } from '../accounts/actions.ts'
+import type { Actor } from '../accounts/actor.ts'
 import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import type { Session, SessionHandler } from '../ssh/session.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Actor, CONSOLE_FROM } from '../accounts/actions.ts'
+import { type Actor, CONSOLE_FROM } from '../accounts/actor.ts'
 import type { Ban } from '../accounts/guard.ts'
 import { neighbourhood, plainAddress } from '../accounts/network.ts'
 import { OpError } from '../base/error.ts'

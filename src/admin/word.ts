@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from 'node:util'
-import type { Actions, Actor } from '../accounts/actions.ts'
+import type { Actions } from '../accounts/actions.ts'
+import type { Actor } from '../accounts/actor.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { jsonLine } from '../commands/json.ts'

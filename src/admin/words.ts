@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Actor } from '../accounts/actions.ts'
+import type { Actor } from '../accounts/actor.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { jsonLine } from '../commands/json.ts'

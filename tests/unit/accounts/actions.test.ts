@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Actions, Actor } from '../../../src/accounts/actions.ts'
+import type { Actions } from '../../../src/accounts/actions.ts'
+import type { Actor } from '../../../src/accounts/actor.ts'
 import { PRESETS } from '../../../src/accounts/rules.ts'
 import type { Enrolment } from '../../../src/accounts/second-step.ts'
 import { isOpError } from '../../../src/base/error.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Actions, Actor } from '../../../src/accounts/actions.ts'
+import type { Actions } from '../../../src/accounts/actions.ts'
+import type { Actor } from '../../../src/accounts/actor.ts'
 import { menu } from '../../../src/admin/menu.ts'
 import { runWords } from '../../../src/admin/words.ts'
 import { memoryOffice } from '../../support/memory-office.ts'

@@ -1,7 +1,7 @@
 // Mallory chooses names: of files, of her client, of keys. An admin looks at them in a terminal, which must not obey.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Actor } from '../../../src/accounts/actions.ts'
+import type { Actor } from '../../../src/accounts/actor.ts'
 import { menu } from '../../../src/admin/menu.ts'
 import { runWords, WORDS } from '../../../src/admin/words.ts'
 import { OpError } from '../../../src/base/error.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Actor } from '../../../src/accounts/actions.ts'
+import type { Actor } from '../../../src/accounts/actor.ts'
 import { SERVER_WORDS } from '../../../src/admin/server-words.ts'
 import { runWords } from '../../../src/admin/words.ts'
 import { memoryDesk } from '../../support/memory-desk.ts'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type { Actor } from '../../../src/accounts/actions.ts'
+import type { Actor } from '../../../src/accounts/actor.ts'
 import { runWords, WORDS } from '../../../src/admin/words.ts'
 import { memoryDesk } from '../../support/memory-desk.ts'
 import { memoryOffice } from '../../support/memory-office.ts'
