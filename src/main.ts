@@ -107,7 +107,7 @@ async function serveUntilStopped(
   const desk = openDesk({
     folder: first.var,
     clock,
-    guard: crew === undefined ? guard : toldGuard(guard, crew.siblings),
+    guard: crew === undefined ? guard : toldGuard(guard, crew.siblings, failed),
     places: () => serving!.places(),
     end: (id) => serving!.end(id),
     endFrom: (address) => serving!.endFrom(address),

@@ -116,10 +116,22 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
   }
 }
 
-/** The guard whose bans all processes follow, before whoever asked is answered. */
-export function toldGuard(guard: OwnGuard, siblings: Pick<Siblings, 'ask'>): Guard {
-  const tell = async (): Promise<void> =>
-    void (await siblings.ask('bans', guard.list() satisfies readonly Ban[]))
+/**
+ * The guard whose bans all processes follow, before whoever asked is answered. `failed` hears of one that does not: the
+ * ban is stored by then, and is said and written down all the same.
+ */
+export function toldGuard(
+  guard: OwnGuard,
+  siblings: Pick<Siblings, 'ask'>,
+  failed: (error: unknown) => void,
+): Guard {
+  async function tell(): Promise<void> {
+    try {
+      await siblings.ask('bans', guard.list() satisfies readonly Ban[])
+    } catch (error) {
+      failed(error)
+    }
+  }
   return {
     banned: guard.banned,
     allowed: guard.allowed,

@@ -8,6 +8,8 @@ import type { Actor } from '../../../src/accounts/actor.ts'
 import { PRESETS } from '../../../src/accounts/rules.ts'
 import * as serverActions from '../../../src/admin/server-actions.ts'
 import { runWords, WORDS, type WordsIO } from '../../../src/admin/words.ts'
+import { OpError } from '../../../src/base/error.ts'
+import { toldGuard } from '../../../src/serving.ts'
 import { memoryDesk } from '../../support/memory-desk.ts'
 import { memoryOffice } from '../../support/memory-office.ts'
 
@@ -33,7 +35,18 @@ async function furnished() {
   secrets.push(code)
   audited.length = 0
   const parts = { actions, now: () => Date.now(), desk }
-  return { accounts, actions, audited, desk, parts, made, code, secrets, asked: { actor: GRACE, parts } }
+  return {
+    accounts,
+    actions,
+    audited,
+    desk,
+    guard,
+    parts,
+    made,
+    code,
+    secrets,
+    asked: { actor: GRACE, parts },
+  }
 }
 type Furnished = Awaited<ReturnType<typeof furnished>>
 
@@ -273,4 +286,24 @@ test('audit: a ban that holds is in it, though the connections could not be ende
   await assert.rejects(async () => SERVER.banAddress[0](at), /a process is gone/)
   assert.ok(at.desk.guard.banned('192.0.2.8'))
   check(at, 'ban', { event: 'ban made', address: '192.0.2.8', until: 'a time' })
+})
+
+test('audit: a ban that is made or lifted is in it, though the other processes could not be told', async () => {
+  for (const [name, holds] of [
+    ['banAddress', '192.0.2.8'],
+    ['liftBan', undefined],
+  ] as const) {
+    const at = await furnished()
+    const failures: unknown[] = []
+    const gone = new OpError('EIO', 'a process does not follow')
+    const told = toldGuard(at.guard, { ask: () => Promise.reject(gone) }, (error) => failures.push(error))
+    Object.defineProperty(at.desk, 'guard', { value: told })
+
+    const [act, line] = SERVER[name]
+    await act(at)
+
+    check(at, name, line)
+    assert.deepEqual(failures, [gone], name)
+    assert.equal(at.guard.banned(name === 'liftBan' ? BANNED : '192.0.2.8')?.address, holds, name)
+  }
 })
