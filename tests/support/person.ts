@@ -78,6 +78,10 @@ export function person(columns = 80, rows = 24, account = 'grace') {
       gone.abort()
       more()
     },
+    /** The connection is gone; of the keys nobody hears any more. */
+    cut() {
+      gone.abort()
+    },
     drain() {
       draining.abort()
     },

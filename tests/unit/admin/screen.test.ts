@@ -67,6 +67,32 @@ test('screen: an open question ends with the session, and the process has no lis
   assert.deepEqual(during, before)
 })
 
+test('screen: what steers a terminal is escaped in a question, however it is asked', async () => {
+  const { screen, press, sees } = person()
+  for (const [word, ask] of [
+    ['confirm', screen.confirm],
+    ['ask', screen.ask],
+    ['secret', screen.secret],
+    ['choose', (question: string) => screen.choose(question, fruits)],
+  ] as const) {
+    const answer = ask(`${word} "\x1b]0;mine\x07\u202e"?`)
+    const drawn = await sees(`${word} "\\u{1b}]0;mine\\u{7}\\u{202e}"?`)
+    press('\x1b')
+    await answer
+
+    assert.doesNotMatch(drawn, /\x1b\]|\x07|\u202e/)
+  }
+})
+
+test('screen: a question ends with the connection, though nobody has told the keys', async () => {
+  const { screen, sees, cut } = person()
+  const answer = screen.ask('Name?')
+  await sees('Name?')
+  cut()
+
+  await assert.rejects(answer, (error) => isOpError(error, 'ECANCELED'))
+})
+
 test('screen: a resize in the middle of a question draws it again', async () => {
   const { screen, press, sees, resize } = person()
   const answer = screen.confirm('Really?')
@@ -117,6 +143,16 @@ test('screen: when the server drains an open question ends', async () => {
   drain()
 
   await assert.rejects(answer, (error) => isOpError(error, 'ECANCELED'))
+})
+
+test('screen: one that is opened while the server drains asks nothing', async () => {
+  const made = person()
+  made.drain()
+
+  await assert.rejects(made.screen.ask('Name?'), (error) => isOpError(error, 'ECANCELED'))
+  await assert.rejects(made.screen.live({ draw: () => [], everyMs: 5, key: () => true }), (error) =>
+    isOpError(error, 'ECANCELED'),
+  )
 })
 
 test('screen: a letter finds what a long list does not show, and goes around', async () => {
