@@ -93,7 +93,7 @@ function parse(word: Word, rest: readonly string[]): { values: Values; positiona
         'A file of yours is read by npx miniftpd alone: over ssh give the key itself, by --key-line or, to key add, on standard input',
         { cause },
       )
-    const why = cause instanceof Error ? cause.message.split('. ')[0]! : 'The words are off'
+    const why = cause instanceof Error ? cause.message.split(/\.\s/)[0]! : 'The words are off'
     throw new OpError('EUSAGE', `${escapeText(why)}. Usage: ${word.usage}`, { cause })
   }
 }

@@ -220,7 +220,7 @@ function parsed(words: readonly string[]) {
   try {
     return parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true, allowNegative: true })
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message.split('. ')[0]! : String(cause)
+    const text = cause instanceof Error ? cause.message.split(/\.\s/)[0]! : String(cause)
     throw new OpError('EUSAGE', `${text}; miniftp --help tells all`, { cause })
   }
 }

@@ -118,7 +118,7 @@ function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | '
       value: (option) => (typeof values[option] === 'string' ? values[option] : undefined),
     }
   } catch (cause) {
-    const why = cause instanceof Error ? escapeText(cause.message.split('. ')[0]!) : 'The words are off'
+    const why = cause instanceof Error ? escapeText(cause.message.split(/\.\s/)[0]!) : 'The words are off'
     throw new OpError('EUSAGE', `${why}. Usage: ${command.usage}`, { cause })
   }
 }

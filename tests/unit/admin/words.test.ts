@@ -37,6 +37,13 @@ test('words: an unknown one is answered with the nearest and a help that fits in
     for (const word of name.split(' ')) assert.ok(words.includes(word), word)
 })
 
+test('words: an option without its value is said in one sentence, and how the word goes', async () => {
+  const { status, complained } = await said('quota set ada --files -3')
+
+  assert.equal(status, 2)
+  assert.match(complained, /^Option '--files' argument is ambiguous\. Usage: quota set NAME /)
+})
+
 for (const [line, least, most] of [
   ['', Object.keys(WORDS).length, Object.keys(WORDS).length],
   ['help', Object.keys(WORDS).length, Object.keys(WORDS).length],

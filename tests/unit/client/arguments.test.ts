@@ -28,6 +28,17 @@ test('arguments: an option without its value, or that is none, is a usage error'
     )
 })
 
+test('arguments: what is off is said in one line', () => {
+  for (const [words, why] of [
+    [['-o', '-x', 'h'], /^Option '-o' argument is ambiguous; miniftp --help tells all$/],
+    [['--fast'], /^Unknown option '--fast'; miniftp --help tells all$/],
+  ] as const)
+    assert.throws(
+      () => parseArguments(words),
+      (error) => isOpError(error, 'EUSAGE') && why.test(error.message),
+    )
+})
+
 test('arguments: times, jobs and keys are read', () => {
   const asked = parseArguments(['--retry-for', '30s', '-j', '4', '-i', 'a', '-i', 'b', 'ada@h:8808'])
 
