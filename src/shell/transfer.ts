@@ -1,4 +1,3 @@
-import { setTimeout as pass } from 'node:timers/promises'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { TerminalTransfer } from '../commands/command.ts'
@@ -134,7 +133,7 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
           })
           return ready && sendFiles(line, ready, opened, parts.signal())
         })
-        if (sent !== undefined) await pass(LETS_GO_MS)
+        if (sent !== undefined) await letsGo(parts.signal())
         for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
       } finally {
         for (const { file } of opened) await file.close()
@@ -154,6 +153,20 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
       for (const sentence of refusals) await say(sentence)
     },
   }
+}
+
+/** Until the terminal's own program has ended, or nobody waits any more. */
+function letsGo(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, LETS_GO_MS)
+    signal.addEventListener('abort', done, { once: true })
+    if (signal.aborted) done()
+  })
 }
 
 /** Sentences are cut between words; what is to be pasted is left to the terminal, so that it is copied as one line. */
