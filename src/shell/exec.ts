@@ -50,21 +50,22 @@ export async function runPlain(
   terminal: Terminal | undefined,
   work: (context: CommandContext) => Promise<number>,
 ): Promise<number> {
-  const cancel = new AbortController()
-  const stop = (): void => cancel.abort()
+  const unwanted = new AbortController()
+  const stop = (): void => unwanted.abort()
   session.onSignal((name) => CANCELLING.has(name) && stop())
-  session.signal.addEventListener('abort', stop, { once: true })
+  const over = AbortSignal.any([unwanted.signal, session.signal])
   const complain = (line: string): Promise<void> =>
     terminal === undefined
       ? session.channel.writeError(Buffer.from(`${line}\n`))
       : terminal.print(`${line}\n`)
   try {
     await using vfs = await openRecorded(session, parts)
-    const context = contextOf(session, vfs, parts, cancel.signal)
-    const plain = { ...context, input: iterateUnlessAborted(context.input, cancel.signal) }
+    const context = contextOf(session, vfs, parts, over)
+    // A connection that breaks takes nothing back of what came by it: that ends by itself.
+    const plain = { ...context, input: iterateUnlessAborted(context.input, unwanted.signal) }
     return await work(terminal === undefined ? plain : onTerminal(plain, terminal, stop))
   } catch (error) {
-    if (cancel.signal.aborted) return 130
+    if (over.aborted) return 130
     if (!isOpError(error)) {
       session.log.error('command failed', error)
       await complain('Internal error')
@@ -73,8 +74,6 @@ export async function runPlain(
     session.log.info('request refused', { code: error.code, message: escapeText(error.message) })
     await complain(sentenceOf(error))
     return statusOfError(error)
-  } finally {
-    session.signal.removeEventListener('abort', stop)
   }
 }
 

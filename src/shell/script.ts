@@ -26,6 +26,7 @@ export async function runScript(
     let line: string | undefined
     try {
       line = await source.line()
+      if (context.signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
       if (line === undefined) return failed
       if (line.trim() !== '' && !line.trimStart().startsWith('#')) await language.run(line, inner)
     } catch (error) {

@@ -48,8 +48,9 @@ export function byteChannel(
     for (;;) {
       const chunk: Uint8Array | null = channel.read()
       if (chunk !== null) yield chunk
-      else if (channel.readableEnded) return
+      // What a lost connection has left is read; that it ends then is ssh2's word, not the peer's.
       else if (signal.aborted) throw gone()
+      else if (channel.readableEnded) return
       else await next([channel, 'readable'], [channel, 'end'])
     }
   }

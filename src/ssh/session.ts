@@ -6,7 +6,10 @@ import type { Log } from '../base/log.ts'
  * Use either `input` and `write`, or `packets`: not both.
  */
 export interface ByteChannel {
-  /** Ends at the peer's EOF; throws ECANCELED when the channel closes before. Reading slowly closes the SSH window: that is the back-pressure. */
+  /**
+   * Ends at the peer's EOF; when the channel closes before, what came is given still, and then it throws ECANCELED.
+   * Reading slowly closes the SSH window: that is the back-pressure.
+   */
   readonly input: AsyncIterable<Uint8Array>
   /** Resolves when more may be written; rejects with ECANCELED when channel or connection closes first. */
   write(bytes: Uint8Array): Promise<void>

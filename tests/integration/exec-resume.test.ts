@@ -5,7 +5,9 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import ssh2 from 'ssh2'
 import { type Done, run, without } from '../support/run-client.ts'
+import { runExec } from '../support/run-exec.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { noise } from '../support/trees.ts'
 import { md5 } from '../support/uploaders.ts'
@@ -54,6 +56,18 @@ test('exec put: a token of other content is refused with both MD5s at both ends,
   assert.equal((await stat('a.bin')).partial, false)
 })
 
+test('exec get: a token of other content is refused with both MD5s at both ends', { skip }, async () => {
+  writeFileSync(stored('got.bin'), SOURCE.subarray(0, 200_000))
+  const [ours, theirs] = [SOURCE, OTHER].map((bytes) => md5(bytes.subarray(0, 100_000)))
+
+  const done = await exec(`get --offset 100000 --md5 ${theirs} got.bin`, new Uint8Array(0))
+
+  assert.deepEqual([done.status, done.stdout], [1, ''])
+  assert.ok(done.stderr.includes(`MD5 ${ours} here and ${theirs} at your side`), done.stderr)
+  const line = await logged('resume refused', 'got.bin')
+  assert.deepEqual([line.ours, line.theirs], [ours, theirs])
+})
+
 for (const before of ['nothing', 'an old file'])
   test(`exec put: a whole of another MD5 is not put in place of ${before}, and both ends hear the two`, {
     skip,
@@ -94,6 +108,41 @@ test('exec put: a resume takes over from one that hangs, which is told', { skip 
   assert.match(told, /^Taken over by a newer upload$/m)
   assert.ok(readFileSync(stored('half.bin')).equals(SOURCE))
   assert.equal((await stat('half.bin')).partial, false)
+})
+
+test('exec put: what had come in when its connection was killed is kept, and goes on from there', {
+  skip,
+}, async () => {
+  // The first piece is paid for long enough that the others wait in the channel.
+  await server.console(['user', 'set', 'ada', '--rate-up', '1KiB'])
+  const came = SOURCE.subarray(0, 200_000)
+  const client = new ssh2.Client()
+  client.on('error', () => {})
+  client.connect({
+    host: server.host,
+    port: server.port,
+    username: 'ada',
+    privateKey: readFileSync(server.key),
+  })
+  await once(client, 'ready')
+  const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) =>
+    client.exec('put killed.bin', (error, opened) => (error ? reject(error) : resolve(opened))),
+  )
+  channel.on('error', () => {})
+  channel.write(came)
+  // Its answer comes behind all of that.
+  await runExec(client, 'pwd')
+  client.destroy()
+  while (!(await run('ssh', ['-F', server.sshConfig, 'ftp', 'ls'])).stdout.includes('killed.bin'))
+    await delay(10)
+  while ((await stat('killed.bin')).size < came.length) await delay(10)
+  await server.console(['user', 'set', 'ada', '--rate-up', 'none'])
+
+  assert.equal((await stat('killed.bin')).partial, true)
+  const token = `--offset ${came.length} --md5 ${md5(came)}`
+  const done = await exec(`put ${token} killed.bin`, SOURCE.subarray(came.length))
+  assert.equal(done.status, 0, done.stderr)
+  assert.ok(readFileSync(stored('killed.bin')).equals(SOURCE))
 })
 
 test('exec: quota and stat show an interrupted replacement with its size and how long it is kept', {

@@ -1,3 +1,4 @@
+import type { Awaitable } from '../../src/base/awaitable.ts'
 import { OpError } from '../../src/base/error.ts'
 import type {
   DirectoryHandle,
@@ -102,7 +103,7 @@ export class TinyVfs implements VirtualFileSystem {
     this.nodes.delete(path)
   }
 
-  unlink(path: VirtualPath): void {
+  unlink(path: VirtualPath): Awaitable<void> {
     if (this.#node(path).kind === 'directory') throw new OpError('EISDIR', `"${path}" is a folder`, { path })
     this.nodes.delete(path)
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import type { Socket } from 'node:net'
+import { Duplex, Writable } from 'node:stream'
 import { test } from 'node:test'
 import type { ServerChannel } from 'ssh2'
 import { byteChannel } from '../../../src/ssh/channel.ts'
@@ -61,6 +62,40 @@ test('channel: who waits for a client that does not read is told when it is gone
   over.abort()
 
   await assert.rejects(writing, { code: 'ECANCELED' })
+})
+
+test('channel: what came before the connection broke is read to its end, which is no end of the input', async () => {
+  const { wire } = deaf()
+  const channel = Object.assign(
+    new Duplex({ read() {}, write: (_, __, done) => done(), autoDestroy: false }),
+    {
+      stderr: new Writable(),
+    },
+  )
+  const over = new AbortController()
+  const { input } = byteChannel(channel, wire, over.signal, MIB, (sink) =>
+    plainPort(channel, wire, sink, MIB),
+  )
+  const ended = once(channel, 'end')
+  const read: string[] = []
+  channel.push('one')
+
+  await assert.rejects(
+    async () => {
+      for await (const chunk of input) {
+        read.push(Buffer.from(chunk).toString())
+        if (read.length === 1) {
+          channel.push('two')
+          over.abort()
+          // As ssh2 does when it has told that it is over.
+          channel.push(null)
+        } else await ended
+      }
+    },
+    { code: 'ECANCELED' },
+  )
+
+  assert.deepEqual(read, ['one', 'two'])
 })
 
 test('plain port: has no room while so much waits, and says when it has', () => {
