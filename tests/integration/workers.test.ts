@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { TOTP } from 'otpauth'
@@ -69,6 +69,15 @@ test('workers: OpenSSH’s clients do what they do, in whatever process they com
     await one.close(open)
     for (const name of ['/held', '/up']) await one.unlink(name)
   })
+})
+
+test('workers: the host keys of a first start are made once, for all', async () => {
+  const lines = readdirSync(join(server.var, 'audit'))
+    .flatMap((day) => readFileSync(join(server.var, 'audit', day), 'utf8').split('\n'))
+    .filter((line) => line.includes('"host key made"'))
+
+  assert.deepEqual(lines.map((line) => JSON.parse(line).type).toSorted(), ['ssh-ed25519', 'ssh-rsa'])
+  assert.doesNotMatch(server.said(), /EEXIST|worker ended/)
 })
 
 test('workers: a file that one process has open and another removes is paid for until it is closed', async () => {
