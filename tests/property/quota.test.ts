@@ -11,7 +11,7 @@ const LIMIT = 512 * 1024
 const FILES = 60
 const SESSIONS = 6
 const OPERATIONS = 400
-const SEEDS = Number(process.env.QUOTA_SEEDS ?? 4)
+const SEEDS = Number(process.env.QUOTA_SEEDS ?? 20)
 const FIRST = Number(process.env.QUOTA_FIRST ?? 1)
 /** Operations of each session between two quiet points; and between two looks at the disk. */
 const ROUND = 40
