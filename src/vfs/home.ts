@@ -1,8 +1,12 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { alone, type Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
+import { errnoOf, fileError } from './errno.ts'
 import { Inodes } from './inodes.ts'
 import { type Jail, openJail } from './jail.ts'
 import { openLocal } from './local.ts'
@@ -115,9 +119,9 @@ export async function openHomes({ folder, openBook, clock, ...parts }: HomesPart
   return {
     async open(account, sender, overwrite) {
       const home = join(folder, 'home', account)
-      await mkdir(home, { recursive: true, mode: 0o700 })
+      await told(() => makeHome(home))
       const shared = await sharedBy(account)
-      const local = openLocal(home, parts.mostDescriptor, paces)
+      const local = await told(() => openLocal(home, parts.mostDescriptor, paces))
       return staged(metered(local, shared), {
         ...shared,
         account,
@@ -139,6 +143,28 @@ export async function openHomes({ folder, openBook, clock, ...parts }: HomesPart
       return true
     },
     [Symbol.dispose]: () => side[Symbol.dispose](),
+  }
+}
+
+async function makeHome(home: string): Promise<void> {
+  if (existsSync(home)) return
+  await mkdir(dirname(home), { recursive: true, mode: 0o700 })
+  // Not recursive: that says ENOENT of a disk that takes no writes.
+  try {
+    await mkdir(home, { mode: 0o700 })
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
+  }
+}
+
+/** What keeps a home from being made or opened, without its real path. */
+async function told<T>(work: () => Awaitable<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const error = fileError(cause, '/')
+    if (!isOpError(error)) throw error
+    throw new OpError(error.code, `Your files cannot be opened, tell an admin: ${error.message}`, { cause })
   }
 }
 
