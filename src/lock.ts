@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { OpError } from './base/error.ts'
 import { startOf } from './base/living.ts'
+import { cannotUse } from './store/database.ts'
+import { ToldDatabase } from './store/told-database.ts'
 
 /** How long one waits for another that is just looking at the lock, in ms. */
 const PATIENCE_MS = 5_000
@@ -27,12 +28,17 @@ export function takeLock(folder: string): Disposable {
 
 /** Looking and taking is one step between processes: SQLite holds a lock of the kernel, which goes with who has it. */
 function alone(folder: string, work: () => void): void {
-  const guard = new DatabaseSync(join(folder, 'data', 'lock.sqlite'), { timeout: PATIENCE_MS })
+  using _ = heldAlone(join(folder, 'data', 'lock.sqlite'))
+  work()
+}
+
+function heldAlone(file: string): Disposable {
   try {
+    const guard = new ToldDatabase(file, { timeout: PATIENCE_MS })
     guard.exec('BEGIN EXCLUSIVE')
-    work()
-  } finally {
-    guard.close()
+    return { [Symbol.dispose]: () => guard.close() }
+  } catch (cause) {
+    throw cannotUse(file, 'remove it, and start again', cause)
   }
 }
 

@@ -20,6 +20,7 @@ import { openDesk } from './desk.ts'
 import { takeLock } from './lock.ts'
 import { openOffice } from './office.ts'
 import { operatorScreen } from './operator.ts'
+import { ownFilesError } from './own-files.ts'
 import { oldWorkersGone, type Serving, serveAlone, serveByCrew, toldGuard } from './serving.ts'
 import { guardRules, type LiveSettings, liveSettings, printSettings, type Settings } from './settings.ts'
 import { work } from './worker.ts'
@@ -227,8 +228,9 @@ if (process.env.TERM === 'dumb') delete process.env.TERM
 process.on('unhandledRejection', warn)
 try {
   process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  if (!isOpError(error)) throw error
+} catch (thrown) {
+  const error = isOpError(thrown) ? thrown : ownFilesError(thrown)
+  if (error === undefined) throw thrown
   warn(error)
   process.exitCode = error.code === 'EUSAGE' ? 2 : 1
 }
