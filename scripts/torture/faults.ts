@@ -14,7 +14,7 @@ export async function faults({ seed, count, say }: Torture): Promise<string> {
   for (let round = 0; round < count; round++) {
     const child = spawn(process.execPath, [...words, ...files], {
       cwd: root,
-      env: { ...process.env, MINIFTP_SEED: String(seed + round) },
+      env: { ...process.env, FUZZ_SEED: String(seed + round) },
       stdio: 'inherit',
     })
     const [status] = await once(child, 'close')

@@ -9,7 +9,7 @@ export async function fuzz({ seed, count }: Torture): Promise<string> {
   const words = ['--no-warnings', '--test', '--test-concurrency=1', 'tests/fuzz/*.test.ts']
   const child = spawn(process.execPath, words, {
     cwd: root,
-    env: { ...process.env, MINIFTP_SEED: String(seed), MINIFTP_FUZZ: String(count) },
+    env: { ...process.env, FUZZ_SEED: String(seed), FUZZ_TIMES: String(count) },
     stdio: 'inherit',
   })
   const [status] = await once(child, 'close')

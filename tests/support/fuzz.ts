@@ -1,7 +1,7 @@
-/** Where every random choice of a run comes from: `MINIFTP_SEED`, else one that the run says. */
-export const SEED = Number(process.env.MINIFTP_SEED ?? 20_261_125)
+/** Where every random choice of a run comes from: `FUZZ_SEED`, else one that the run says. */
+export const SEED = Number(process.env.FUZZ_SEED ?? 20_261_125)
 /** How many times the usual number of inputs are tried. */
-export const TIMES = Number(process.env.MINIFTP_FUZZ ?? 1)
+export const TIMES = Number(process.env.FUZZ_TIMES ?? 1)
 
 export interface Chance {
   /** A whole number from 0 to below `below`. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../../src/config.ts'
 import { liveSettings } from '../../src/settings.ts'
@@ -29,4 +31,25 @@ test('live settings: a list that is written again as it was has not changed', ()
   const settings = liveSettings(read())
 
   assert.deepEqual(settings.reread(read('--guard-allow', '127.0.0.0/8,::1')).changed, [])
+})
+
+// Seeds of `npm run torture` were once named as settings are: no server would start under it.
+test('settings: what scripts and tests hand down to a server by a variable is a setting', () => {
+  const root = resolve(import.meta.dirname, '../..')
+  const texts = ['scripts', 'bench', 'tests/fuzz', 'tests/support'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1')),
+  )
+  const named = new Set(texts.join('\n').match(/(?<=process\.env\.)MINIFTP_[A-Z_]+|MINIFTP_[A-Z_]+(?=:)/g))
+
+  assert.ok(named.has('MINIFTP_VAR'))
+  for (const name of named) {
+    try {
+      loadConfig([], { [name]: '' })
+    } catch (error) {
+      // A value that it cannot have is another matter.
+      assert.doesNotMatch(String(error), /Unknown setting/)
+    }
+  }
 })
