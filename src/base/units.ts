@@ -49,6 +49,15 @@ export function showDuration(ms: number): string {
   return `${ms / size}${unit}`
 }
 
+/** Time that is left, or was used: "0:07", "12:00", "3:04:05"; "-:--" when nobody can say. */
+export function showClock(ms: number | undefined): string {
+  if (ms === undefined || !Number.isFinite(ms) || ms > 359_999_000) return '-:--'
+  const seconds = Math.ceil(ms / 1000)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
 /** The one of `known` that is written most like `word`, if one is near. For "unknown …, did you mean …". */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: string | undefined

@@ -1,27 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
-import { createInterface } from 'node:readline'
 import { systemClock } from '../base/clock.ts'
-import { isOpError, OpError } from '../base/error.ts'
+import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
-import { statusOfError } from '../commands/language.ts'
+import { statusOfError } from '../commands/failed.ts'
 import { digests } from '../transfer/digest.ts'
 import { virtualPath } from '../vfs/path.ts'
 import { type Asked, parseArguments, type Settings, USAGE } from './arguments.ts'
 import { askingBy } from './ask.ts'
-import { openBar } from './bar.ts'
 import { type Dialer, dialerFor } from './connect.ts'
-import { openHistory } from './history.ts'
 import { linkOver } from './link.ts'
 import { openDisk } from './local-disk.ts'
-import { fetchFiles, type MoveParts, sendFiles } from './moves.ts'
-import { linesOf, wordOf } from './one-shot.ts'
+import { fetchFiles, type MoveParts, sendFiles, stopped } from './moves.ts'
+import { wordOf } from './one-shot.ts'
 import { bytesOf } from './plans.ts'
-import { converse, openSides, script } from './prompt.ts'
 import type { Target } from './target.ts'
 import { jsonReport, personReport, type Report } from './watchers.ts'
-import { clientWords } from './words.ts'
-import { wrapped } from './wrapped.ts'
 
 /** The program `miniftp`. */
 async function main(): Promise<number> {
@@ -42,7 +36,8 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
   const { settings } = asked
   const stop = stopper()
   const { signal } = stop
-  const report = reportFor(settings)
+  const screen = await openScreen()
+  const report = screen.report(settings)
   await using life = new AsyncDisposableStack()
   const dialer = await dialerOf('target' in asked ? asked.target : asked.place, settings, report)
   let current = report
@@ -71,86 +66,27 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
       return errors.length === 0 ? 0 : 1
     } catch (error) {
       report.over()
-      throw signal.aborted ? new OpError('ECANCELED', STOPPED, { cause: error }) : error
+      throw signal.aborted ? stopped(error) : error
     }
   }
 
-  const folders = {
+  const { talk } = await import('./talk.ts')
+  return await talk(asked, {
+    ...common,
+    dialer,
     local,
-    remote: await link.lasting(
-      signal,
-      () => 0,
-      ({ vfs }) => vfs.home(),
-    ),
-  }
-  /** One transfer of a prompt, with a report of its own. */
-  const moved = async (
-    now: AbortSignal,
-    move: (parts: MoveParts) => Promise<readonly OpError[]>,
-  ): Promise<void> => {
-    current = reportFor(settings)
-    const parts = {
-      ...common,
-      report: current,
-      signal: now,
-      folder: folders.local,
-      remoteFolder: folders.remote,
-    }
-    const errors = await move(parts)
-      .catch((error: unknown) => {
-        if (now.aborted) throw new OpError('ECANCELED', STOPPED, { cause: error })
-        throw error
-      })
-      .finally(() => current.over())
-    if (errors.length > 0)
-      throw new OpError(
-        errors[0]!.code,
-        errors.length === 1 ? 'It was not moved' : `${errors.length} files were not moved`,
-      )
-  }
-  const words = clientWords(
-    {
-      send: (sources, target, wishes, now) =>
-        moved(now, (parts) => sendFiles(sources, target, wishes, parts)),
-      fetch: (sources, target, wishes, now) =>
-        moved(now, (parts) => fetchFiles(sources, target, wishes, parts)),
-    },
-    settings.wishes,
-  )
-  const screen = {
-    write: (bytes: Uint8Array) =>
-      new Promise<void>((resolve) => void process.stdout.write(bytes, () => resolve())),
-    print: (line: string) => console.log(line),
-    complain: says(process.stderr),
-    columns: () => (process.stdout.isTTY ? process.stdout.columns : undefined),
-    colours: process.stdout.isTTY && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb',
-  }
-  const sides = openSides({ words, link, disk, digests: hash, user: dialer.user, screen, folders, signal })
-  if (asked.do !== 'prompt') {
-    for (const line of linesOf(asked)) await sides.run(line, signal)
-    return 0
-  }
-  if (!process.stdin.isTTY || !process.stdout.isTTY)
-    return await script(sides, createInterface({ input: process.stdin }), signal)
-
-  const history = await openHistory(process.env, homedir())
-  screen.complain(
-    `Connected to ${dialer.host}:${dialer.port} as ${dialer.user}. help lists the words, bye leaves.`,
-  )
-  const status = await converse({
-    sides,
+    signal,
+    env: process.env,
+    home: homedir(),
     input: process.stdin,
     output: process.stdout,
-    complain: screen.complain,
-    name: dialer.user,
-    history: history.lines,
-    signal,
+    complain: screen.complains,
+    report() {
+      current = screen.report(settings)
+      return current
+    },
   })
-  await history.save()
-  return status
 }
-
-const STOPPED = 'Stopped. What was moved is kept: say the same again to go on from there'
 
 /** ^C stops in order; a second one at once. */
 function stopper(): AbortController {
@@ -163,20 +99,30 @@ function stopper(): AbortController {
   return stop
 }
 
-/** Sentences for a person: at a terminal they are broken between words. */
-function says(stream: NodeJS.WriteStream): (line: string) => void {
-  return (line) => void stream.write(`${stream.isTTY ? wrapped(line, stream.columns) : line}\n`)
+interface Screen {
+  readonly complains: (line: string) => void
+  report(settings: Settings): Report
 }
 
-function reportFor({ json, quiet }: Settings): Report {
-  const parts = {
-    clock: systemClock,
-    print: json ? (line: string) => console.log(line) : says(process.stdout),
-    complain: says(process.stderr),
+/** What only a terminal needs is not even loaded where there is none. */
+async function openScreen(): Promise<Screen> {
+  const { stdout, stderr } = process
+  const wrapped = stdout.isTTY || stderr.isTTY ? (await import('./wrapped.ts')).wrapped : undefined
+  const openBar = stdout.isTTY && stderr.isTTY ? (await import('./bar.ts')).openBar : undefined
+  /** Sentences for a person: at a terminal they are broken between words. */
+  const says =
+    (stream: NodeJS.WriteStream) =>
+    (line: string): void =>
+      void stream.write(`${stream.isTTY && wrapped ? wrapped(line, stream.columns) : line}\n`)
+  const complains = says(stderr)
+  return {
+    complains,
+    report({ json, quiet }) {
+      const print = json ? (line: string) => console.log(line) : says(stdout)
+      const parts = { clock: systemClock, print, complain: complains }
+      return json ? jsonReport(parts) : personReport(parts, quiet ? undefined : openBar?.(stderr), quiet)
+    },
   }
-  if (json) return jsonReport(parts)
-  const bar = !quiet && process.stdout.isTTY && process.stderr.isTTY ? openBar(process.stderr) : undefined
-  return personReport(parts, bar, quiet)
 }
 
 function dialerOf(target: Target, settings: Settings, report: Report): Promise<Dialer> {
@@ -203,6 +149,6 @@ try {
   process.exitCode = await main()
 } catch (error) {
   if (!isOpError(error)) throw error
-  says(process.stderr)(`miniftp: ${error.message}`)
+  ;(await openScreen()).complains(`miniftp: ${error.message}`)
   process.exitCode = statusOfError(error)
 }

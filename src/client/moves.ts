@@ -1,4 +1,4 @@
-import type { OpError } from '../base/error.ts'
+import { OpError } from '../base/error.ts'
 import { expand } from '../commands/patterns.ts'
 import type { Word } from '../commands/words.ts'
 import type { Digests } from '../transfer/digest.ts'
@@ -93,4 +93,11 @@ async function moveFiles(
 
 async function beginning({ vfs }: Line, { remoteFolder }: MoveParts): Promise<VirtualPath> {
   return remoteFolder ?? vfs.home()
+}
+
+/** A person, or who runs us, wants it to end. */
+export function stopped(cause: unknown): OpError {
+  return new OpError('ECANCELED', 'Stopped. What was moved is kept: say the same again to go on from there', {
+    cause,
+  })
 }

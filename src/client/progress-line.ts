@@ -1,5 +1,5 @@
 import stringWidth from 'string-width'
-import { showBytes } from '../base/units.ts'
+import { showBytes, showClock } from '../base/units.ts'
 
 /** How far something is, at this moment. */
 export interface Standing {
@@ -31,7 +31,7 @@ export function progressLine(standing: Standing, columns: number): string {
   if (room >= WIDE) parts.push(`${showBytes(done)} of ${showBytes(total)}`.padStart(20))
   parts.push(facts)
   if (waits === undefined && room >= MIDDLE)
-    parts.push(`${clock(left)}${room >= WIDE ? ' left' : ''}`.padStart(6))
+    parts.push(`${showClock(left)}${room >= WIDE ? ' left' : ''}`.padStart(6))
   const tail = parts.join('  ')
 
   const free = room - stringWidth(tail) - 1
@@ -77,13 +77,4 @@ function drawn(ratio: number, width: number): string {
   const full = Math.min(width, Math.max(0, Math.floor(ratio * width)))
   if (full >= width) return '='.repeat(width)
   return `${'='.repeat(full)}>`.padEnd(width)
-}
-
-/** "0:07", "12:00", "3:04:05"; "-:--" when nobody can say. */
-export function clock(ms: number | undefined): string {
-  if (ms === undefined || !Number.isFinite(ms) || ms > 359_999_000) return '-:--'
-  const seconds = Math.ceil(ms / 1000)
-  const two = (value: number): string => String(value).padStart(2, '0')
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60]
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
 }

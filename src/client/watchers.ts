@@ -1,10 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { OpError } from '../base/error.ts'
-import { showBytes } from '../base/units.ts'
+import { showBytes, showClock } from '../base/units.ts'
 import { type Meter, meter } from '../transfer/meter.ts'
 import type { Bar } from './bar.ts'
 import type { Outcome } from './outcome.ts'
-import { clock as timeText } from './progress-line.ts'
 import type { Job, Watcher } from './queue.ts'
 
 /** A watcher that is told, too, what there is to do and how the connection is. */
@@ -129,7 +128,7 @@ export function personReport(
       if (quiet || jobs.length <= 1) return
       const seconds = (clock.elapsed() - started) / 1000
       const parts = [
-        `${ends.moved} files, ${showBytes(ends.bytes)} in ${timeText(seconds * 1000)}`,
+        `${ends.moved} files, ${showBytes(ends.bytes)} in ${showClock(seconds * 1000)}`,
         ends.same > 0 ? `${ends.same} were there already` : '',
         ends.failed > 0 ? `${ends.failed} failed` : '',
         ends.unverified > 0 ? `${ends.unverified} not verified` : '',

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { isOpError, OpError } from '../base/error.ts'
+import { OpError } from '../base/error.ts'
 import { escapeText, shown } from '../base/escape.ts'
 import { nearest } from '../base/units.ts'
 import type { Call, Command, CommandContext } from './command.ts'
@@ -82,17 +82,6 @@ export function shortHelp(commands: readonly Command[]): string {
 
 export function usageError(command: Command): OpError {
   return new OpError('EUSAGE', `Usage: ${command.usage}`)
-}
-
-/** What a person reads of an error. */
-export function sentenceOf(error: OpError): string {
-  return error.message.split('\n').map(escapeText).join('\n')
-}
-
-/** The exit status of an error (sysexits are nobody's habit): 1 failed, 2 usage, 130 cancelled. */
-export function statusOfError(error: unknown): number {
-  if (isOpError(error, 'EUSAGE')) return 2
-  return isOpError(error, 'ECANCELED') ? 130 : 1
 }
 
 export function unknownCommand(word: string, commands: readonly Command[]): OpError {

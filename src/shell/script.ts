@@ -1,6 +1,7 @@
 import { isOpError, OpError } from '../base/error.ts'
 import type { CommandContext } from '../commands/command.ts'
-import { type Language, sentenceOf, statusOfError } from '../commands/language.ts'
+import { sentenceOf, statusOfError } from '../commands/failed.ts'
+import type { Language } from '../commands/language.ts'
 import { splitWords } from '../commands/words.ts'
 
 /** Longest line that is taken, in bytes. */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { nearest, parseBytes, parseDuration, showBytes, showDuration } from '../../../src/base/units.ts'
+import {
+  nearest,
+  parseBytes,
+  parseDuration,
+  showBytes,
+  showClock,
+  showDuration,
+} from '../../../src/base/units.ts'
 
 test('units: sizes as people write them', () => {
   for (const [text, bytes] of [
@@ -47,6 +54,13 @@ test('units: a time that is shown is read back as it was', () => {
   for (const bad of ['', 'm', '-5m', '5 minutes', '1h30m']) {
     assert.throws(() => parseDuration(bad), { code: 'EINVAL', message: /is not a time: write one/ }, bad)
   }
+})
+
+test('units: a time that passes is shown in seconds, and one that nobody can say as that', () => {
+  assert.deepEqual(
+    [showClock(undefined), showClock(500), showClock(61_000), showClock(3_723_000)],
+    ['-:--', '0:01', '1:01', '1:02:03'],
+  )
 })
 
 test('units: the nearest word is one that is near', () => {
