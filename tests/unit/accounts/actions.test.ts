@@ -101,17 +101,35 @@ test('actions: a record that somebody changed meanwhile is not written over, and
   assert.equal(audited.length, before)
 })
 
-test('actions: there is an admin left, whoever is quicker', async () => {
-  const { accounts, actions } = await office()
+/** How one admin can put another out. */
+const PUT_OUT: Readonly<Record<string, (actions: Actions, actor: Actor, name: string) => Promise<unknown>>> =
+  {
+    deletes: (actions, actor, name) => actions.remove(actor, name),
+    demotes: (actions, actor, name) => actions.set(actor, name, { role: 'user' }),
+    disables: (actions, actor, name) => actions.set(actor, name, { disabled: true }),
+    expires: (actions, actor, name) => actions.set(actor, name, { expires: 1 }),
+  }
 
-  const both = await Promise.allSettled([actions.remove(GRACE, 'heidi'), actions.remove(HEIDI, 'grace')])
+test('actions: there is an admin left, whatever two do to each other and whoever is quicker', async () => {
+  for (const [one, first] of Object.entries(PUT_OUT))
+    for (const [other, second] of Object.entries(PUT_OUT)) {
+      const { accounts, actions } = await office()
+      const what = `one ${one}, the other ${other}`
 
-  assert.equal(both.filter(({ status }) => status === 'fulfilled').length, 1)
-  const admins = (await Array.fromAsync(accounts.list())).filter(({ role }) => role === 'admin')
-  assert.equal(admins.length, 1)
-  const [last] = admins
-  await refuses(actions.set(CONSOLE, last!.name, { expires: 1 }), 'EPERM')
-  await refuses(actions.set(CONSOLE, last!.name, { role: 'user' }), 'EPERM')
+      const both = await Promise.allSettled([first(actions, GRACE, 'heidi'), second(actions, HEIDI, 'grace')])
+
+      assert.equal(both.filter(({ status }) => status === 'fulfilled').length, 1, what)
+      const left = (await Array.fromAsync(accounts.list())).filter(
+        ({ role, disabled, expires }) => role === 'admin' && !disabled && expires === null,
+      )
+      assert.equal(left.length, 1, what)
+      for (const act of Object.values(PUT_OUT))
+        await refuses(
+          act(actions, CONSOLE, left[0]!.name),
+          'EPERM',
+          /is the last admin: make another one first/,
+        )
+    }
 })
 
 test('actions: one who may not come in any more does not count as the admin who is left', async () => {
