@@ -130,6 +130,22 @@ test('exec put: a signal ends it, whatever has come', async () => {
   assert.deepEqual(disk.calls.slice(-1), ['abandon /a'])
 })
 
+test('exec put: what was opened to go on with is let go when it is not proved', async () => {
+  class Resumable extends TinyVfs {
+    resume(path: VirtualPath): FileHandle {
+      return this.open(path, { read: true, write: true })
+    }
+  }
+  const vfs = new Resumable()
+  vfs.put('/a', 'the old')
+  const { status, said, eof } = running(`put a --offset 7 --md5 ${'1'.repeat(32)}`, vfs)
+  eof()
+
+  assert.equal(await status, 1)
+  assert.match(said(), /^Same name, different content: /)
+  assert.deepEqual(vfs.calls, ['abandon /a'])
+})
+
 test('exec put: where nothing can be gone on with, that is said, and what is there is left alone', async () => {
   const vfs = new TinyVfs()
   vfs.put('/a', 'the old')
