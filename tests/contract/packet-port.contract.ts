@@ -117,6 +117,31 @@ export function packetPortContract(dataPath: 'fast' | 'plain'): void {
     )
   }
 
+  // OpenSSH's RekeyLimit by time ends in the very moment in which its session starts: nothing more was answered.
+  test(name('is made while a key exchange is under way, and the exchange comes to its end'), async () => {
+    const may = Promise.withResolvers<void>()
+    const made = Promise.withResolvers<void>()
+    const late: SessionHandler = async (session) => {
+      await may.promise
+      const served = echo(session)
+      made.resolve()
+      return served
+    }
+    await using porch = await startPorch(late, { dataPath })
+    using channel = await rawChannel(porch.port)
+    const exchange = channel.holdExchange()
+
+    channel.rekey()
+    await exchange.came
+    may.resolve()
+    await made.promise
+    exchange.goOn()
+    channel.send(Buffer.from('after it'))
+    await channel.until(() => channel.data().length === 8)
+
+    assert.equal(String(channel.data()), 'after it')
+  })
+
   test(name('keeps to packets of 1024 bytes, and fills a small window to its last byte'), async () => {
     const sent = randomBytes(20_000)
     await using porch = await startPorch(pour(sent), { dataPath })

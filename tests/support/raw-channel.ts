@@ -1,8 +1,8 @@
 import type ssh2 from 'ssh2'
-import { rawClient } from './raw-client.ts'
+import { type RawClient, rawClient } from './raw-client.ts'
 
 /** A channel whose window the test opens itself, on a connection of its own, with exec sent and accepted. */
-export interface RawChannel extends Disposable {
+export interface RawChannel extends Disposable, Pick<RawClient, 'holdExchange'> {
   /** What came, in the order it came: data by their bytes, everything else by its name. */
   readonly heard: (Buffer | string)[]
   /** Bytes that the server lets us send. */
@@ -68,6 +68,7 @@ export async function rawChannel(
     sendEof: () => protocol.channelEOF(remote),
     adjust: (count) => protocol.channelWindowAdjust(remote, count),
     rekey: () => protocol.rekey(),
+    holdExchange: () => client.holdExchange(),
     answered() {
       const answer = client.next('REQUEST_FAILURE', 'REQUEST_SUCCESS')
       protocol.ping()

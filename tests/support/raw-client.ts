@@ -49,6 +49,8 @@ export interface RawClient extends Disposable {
   send(payload: Buffer): void
   /** Called after each further key exchange. */
   onExchange(then: () => void): void
+  /** The server's part of the next key exchange is kept until `goOn`; `came`: it is here. */
+  holdExchange(): { readonly came: Promise<void>; goOn(): void }
   /** From now on a key exchange that the server begins is not answered. */
   ignoreExchange(): void
 }
@@ -102,6 +104,25 @@ export async function rawClient(
       protocol._cipher.encrypt(write.finalize(packet))
     },
     onExchange: (then) => void client.on('handshake', then),
+    holdExchange() {
+      const { _decipher: decipher } = protocol
+      const onward = decipher._onPayload
+      const came = Promise.withResolvers<void>()
+      let kept: Buffer | undefined
+      decipher._onPayload = (payload) => {
+        if (payload[0] !== KEXINIT) return onward(payload)
+        kept = Buffer.from(payload)
+        came.resolve()
+        return undefined
+      }
+      return {
+        came: came.promise,
+        goOn() {
+          decipher._onPayload = onward
+          onward(kept!)
+        },
+      }
+    },
     ignoreExchange() {
       const { _decipher: decipher } = protocol
       const onward = decipher._onPayload

@@ -35,7 +35,9 @@ export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
 
   // Kept by ssh2 for the deciphers of later key exchanges, too.
   protocol._onPayload = onPayload
-  protocol._decipher._onPayload = onPayload
+  // The peer may have begun an exchange already: that goes on, or neither side would say anything more.
+  if (protocol._decipher._onPayload === onward) protocol._decipher._onPayload = onPayload
+  else copyExchange()
 
   function onPayload(payload: Buffer): unknown {
     if (payload.length >= DATA_HEAD && payload[0] === CHANNEL_DATA && take(payload)) return undefined
