@@ -44,9 +44,11 @@ for (const [name, mac] of CIPHERS) {
       const { decipher } = cipherPair(name, mac)
       const passed: Buffer[] = []
       const given: string[] = []
+      const serve = (payload: Buffer): void => void passed.push(payload)
+      decipher._onPayload = serve
       const protocol = {
         _decipher: decipher,
-        _onPayload: (payload: Buffer) => void passed.push(payload),
+        _onPayload: serve,
         _onPacket() {},
       } as unknown as ProtocolInside
       const socket = new EventEmitter()
