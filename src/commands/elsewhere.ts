@@ -1,6 +1,7 @@
 import { shown } from '../base/escape.ts'
 import type { VirtualPath } from '../vfs/vfs.ts'
 import type { CommandContext, Place } from './command.ts'
+import { wrapped } from './layout.ts'
 import { quoteWord } from './quoting.ts'
 
 /** A file that is to be moved, for a terminal that cannot: what to type in another one. */
@@ -9,15 +10,19 @@ export type Elsewhere =
   /** `target`: the folder, or the name it is to have. */
   | { readonly verb: 'put'; readonly file: string; readonly target: string }
 
-/** Commands to paste into a terminal of the person's own machine. */
-export function pasteLines(what: Elsewhere, { account, host, port }: Place): readonly string[] {
+/** Commands to paste into a terminal of the person's own machine; `options` are the same for both. */
+export function pasteLines(
+  what: Elsewhere,
+  { account, host, port }: Place,
+  options = `-P ${port}`,
+): readonly string[] {
   const at = host.includes(':') ? `[${host}]` : host
   const remote = (path: string): string => quoteWord(`${account}@${at}:${path}`)
   const words =
     what.verb === 'get'
       ? `${what.paths.map(remote).join(' ')} .`
       : `${quoteWord(what.file)} ${remote(what.target)}`
-  return [`scp -P ${port} ${words}`, `miniftp ${what.verb} -P ${port} ${words}`].map(text)
+  return [`scp ${options} ${words}`, `miniftp ${what.verb} ${options} ${words}`].map(text)
 }
 
 /** What is said where this terminal cannot move a file; empty when it is not known how else. */
@@ -31,6 +36,27 @@ export function howTo(what: Elsewhere, { place }: CommandContext): readonly stri
     '',
     'Its progress is shown here. Return gives the prompt back.',
   ]
+}
+
+/** The same where there are folders among what is to be fetched. */
+export function howToFolders(
+  what: Extract<Elsewhere, { readonly verb: 'get' }>,
+  { place, columns }: CommandContext,
+): readonly string[] {
+  const sentences = [
+    what.paths.length === 1
+      ? 'That is a folder, and a terminal takes files alone.'
+      : 'There are folders among them, and a terminal takes files alone.',
+    'Paste one of these into a terminal on your own machine:',
+  ]
+  if (place === undefined) return sentences.slice(0, 1)
+  const lines = pasteLines(what, place, `-r -P ${place.port}`)
+  return laidOut([...sentences, '', ...lines.map((line) => `  ${line}`)], columns)
+}
+
+/** Sentences are cut between words; what is to be pasted is left to the terminal, so that it is copied as one line. */
+export function laidOut(lines: readonly string[], columns: number | undefined): readonly string[] {
+  return lines.map((line) => (line.startsWith('  ') ? line : wrapped(line, columns)))
 }
 
 /** What is quoted has nothing left that needs to be escaped. */

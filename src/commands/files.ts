@@ -8,7 +8,7 @@ import { asideJson, asideLine, asideOf } from './aside.ts'
 import type { Command, CommandContext } from './command.ts'
 import { intoFolder } from './folders.ts'
 import { jsonLine } from './json.ts'
-import { usageError } from './language.ts'
+import { atMost, usageError } from './language.ts'
 import { asJson, modeText, timeText } from './ls.ts'
 import { entriesOf } from './patterns.ts'
 
@@ -45,8 +45,10 @@ export const stat: Command = {
   usage: 'stat [--json] NAME',
   summary: 'all about a file or folder',
   options: { json: { type: 'boolean', about: ['as one JSON value'] } },
-  async run({ args, has, context, command }) {
-    if (args.length !== 1) throw usageError(command)
+  async run(call) {
+    const { args, has, context, command } = call
+    if (args.length === 0) throw usageError(command)
+    atMost(1, call)
     const path = virtualPath(args[0]!, context.cwd)
     const found = await context.vfs.stat(path, { follow: false })
     const aside = asideOf(context.vfs, path)
@@ -118,8 +120,10 @@ export const restore: Command = {
   name: 'restore',
   usage: 'restore FILE',
   summary: 'bring back what was last overwritten',
-  async run({ args, context, command }) {
-    if (args.length !== 1) throw usageError(command)
+  async run(call) {
+    const { args, context, command } = call
+    if (args.length === 0) throw usageError(command)
+    atMost(1, call)
     const path = virtualPath(args[0]!, context.cwd)
     if (context.vfs.restore === undefined)
       throw new OpError('ENOTSUP', 'Nothing that is replaced is kept here')

@@ -3,15 +3,16 @@ import { shown } from '../base/escape.ts'
 import { namesOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Command } from './command.ts'
-import { usageError } from './language.ts'
+import { atMost, usageError } from './language.ts'
 import { entriesOf } from './patterns.ts'
 
 export const cd: Command = {
   name: 'cd',
   usage: 'cd [FOLDER]',
   summary: 'change the folder; alone: to /',
-  async run({ args, context, command }) {
-    if (args.length > 1) throw usageError(command)
+  async run(call) {
+    const { args, context } = call
+    atMost(1, call)
     const path = virtualPath(args[0] ?? '/', context.cwd)
     if ((await context.vfs.stat(path)).kind !== 'directory')
       throw new OpError('ENOTDIR', `"${shown(args[0] ?? '/')}" is not a folder`)

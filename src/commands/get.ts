@@ -1,12 +1,12 @@
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { readFrom } from '../transfer/read.ts'
 import { nameOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, VirtualPath } from '../vfs/vfs.ts'
-import type { Call, Command, TerminalTransfer } from './command.ts'
-import { howTo } from './elsewhere.ts'
+import type { Call, Command, CommandContext, TerminalTransfer } from './command.ts'
+import { howTo, howToFolders } from './elsewhere.ts'
 import { hashOf } from './hashes.ts'
-import { usageError } from './language.ts'
+import { atMost, usageError } from './language.ts'
 import { tokenOf } from './put.ts'
 
 export const get: Command = {
@@ -22,7 +22,8 @@ export const get: Command = {
   async run(call) {
     const { args, context, command, matched } = call
     const [name] = args
-    if (name === undefined || (args.length > 3 && !matched)) throw usageError(command)
+    if (name === undefined) throw usageError(command)
+    if (!matched) atMost(3, call)
     if (context.terminal !== undefined) return toTerminal(call, context.terminal)
     if (matched)
       throw new OpError(
@@ -45,17 +46,21 @@ async function toTerminal(call: Call, terminal: TerminalTransfer): Promise<void>
   const { args, context, matched } = call
   const sources = matched ? args : args.slice(0, 1)
   const files: { readonly name: string; readonly path: VirtualPath }[] = []
+  let folders = 0
   for (const source of sources) {
     const path = virtualPath(source, context.cwd)
-    await (await openWhole(call, path, source)).close()
     files.push({ name: (matched ? undefined : args[2]) ?? nameOf(path), path })
+    if ((await context.vfs.stat(path)).kind === 'directory') folders += 1
+    else await (await openWhole(call, path, source)).close()
   }
-  await terminal.send(files, howTo({ verb: 'get', paths: files.map(({ path }) => path) }, context))
+  const what = { verb: 'get', paths: files.map(({ path }) => path) } as const
+  if (folders === 0) return terminal.send(files, howTo(what, context))
+  for (const line of howToFolders(what, context)) await context.print(line)
 }
 
 /** EBUSY: its upload was not finished, and `--partial` was not said. */
 async function openWhole({ context, has }: Call, path: VirtualPath, name: string): Promise<FileHandle> {
-  const file = await context.vfs.open(path, { read: true })
+  const file = await openFile(context, path, name)
   // The mark is the name's; the open file does not know it.
   const { partial } = await context.vfs.stat(path)
   if (!partial || has('partial')) return file
@@ -64,6 +69,17 @@ async function openWhole({ context, has }: Call, path: VirtualPath, name: string
     'EBUSY',
     `"${shown(name)}" is partial: its upload was not finished. Fetch it as it is by get --partial`,
   )
+}
+
+async function openFile({ vfs }: CommandContext, path: VirtualPath, name: string): Promise<FileHandle> {
+  try {
+    return await vfs.open(path, { read: true })
+  } catch (error) {
+    if (!isOpError(error, 'EISDIR')) throw error
+    throw new OpError('EISDIR', `"${shown(name)}" is a folder: fetch it by scp -r or miniftp get -r`, {
+      path,
+    })
+  }
 }
 
 /** Where to begin: what the caller has must be how the file begins. EINVAL. */

@@ -84,6 +84,13 @@ export function usageError(command: Command): OpError {
   return new OpError('EUSAGE', `Usage: ${command.usage}`)
 }
 
+/** More words than it takes: most often a name with spaces in it. EUSAGE. */
+export function atMost(count: number, { args, command, matched }: Call): void {
+  if (args.length <= count) return
+  if (matched) throw usageError(command)
+  throw new OpError('EUSAGE', `Usage: ${command.usage}\nA name with spaces in it goes in quotes`)
+}
+
 export function unknownCommand(word: string, commands: readonly Command[]): OpError {
   const near = nearest(
     word,

@@ -5,7 +5,7 @@ import { virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { howTo } from './elsewhere.ts'
-import { usageError } from './language.ts'
+import { atMost, usageError } from './language.ts'
 
 export const put: Command = {
   name: 'put',
@@ -22,7 +22,7 @@ export const put: Command = {
   async run(call) {
     const { args, context, command, has } = call
     if (context.terminal !== undefined) {
-      if (args.length > 2) throw usageError(command)
+      atMost(2, call)
       const [file = 'FILE', name] = args
       const target = name === undefined ? context.cwd : virtualPath(name, context.cwd)
       return context.terminal.receive(
@@ -30,7 +30,8 @@ export const put: Command = {
         howTo({ verb: 'put', file, target }, context),
       )
     }
-    if (args.length < 1 || args.length > 2 || call.matched) throw usageError(command)
+    if (args.length < 1 || call.matched) throw usageError(command)
+    atMost(2, call)
     const name = args[1] ?? args[0]!
     const path = virtualPath(name, context.cwd)
     const asked = tokenOf(call)

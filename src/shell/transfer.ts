@@ -1,6 +1,7 @@
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { TerminalTransfer } from '../commands/command.ts'
+import { laidOut } from '../commands/elsewhere.ts'
 import { wrapped } from '../commands/layout.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { LiveTransfers } from '../transfer/live.ts'
@@ -83,7 +84,7 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
       }
       if (!told) {
         told = true
-        await say(`${WIPE}${laidOut(tell, terminal.output.columns)}\n`)
+        await say(`${WIPE}${laidOut(tell, terminal.output.columns).join('\n')}\n`)
         continue
       }
       const text = elsewhere.line()
@@ -167,11 +168,6 @@ function letsGo(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done, { once: true })
     if (signal.aborted) done()
   })
-}
-
-/** Sentences are cut between words; what is to be pasted is left to the terminal, so that it is copied as one line. */
-function laidOut(lines: readonly string[], columns: number): string {
-  return lines.map((line) => (line.startsWith('  ') ? line : wrapped(line, columns))).join('\n')
 }
 
 const STARTS: ReadonlySet<number> = new Set([Frame.rqinit, Frame.file, Frame.sinit, Frame.fin])

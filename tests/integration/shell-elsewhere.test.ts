@@ -6,7 +6,7 @@ import { type Done, run, without } from '../support/run-client.ts'
 import { MINIFTP } from '../support/run-miniftp.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { openTerminal, type Terminal } from '../support/tmux.ts'
-import { noise } from '../support/trees.ts'
+import { noise, sameTree } from '../support/trees.ts'
 
 const skip = without('tmux', 'ssh', 'scp', 'sh')
 const FOLDER = "ada's 报告 2024"
@@ -121,3 +121,29 @@ for (const program of ['scp', 'miniftp'] as const) {
       }),
   )
 }
+
+test(
+  'elsewhere: of folders, which a terminal does not take, the lines bring all that is in them',
+  { skip },
+  () =>
+    inFolder(async (terminal) => {
+      const tree = join(server.home('ada'), FOLDER, '照片 album')
+      mkdirSync(join(tree, 'of 2024'), { recursive: true })
+      writeFileSync(join(tree, 'one.jpg'), 'one')
+      writeFileSync(join(tree, 'of 2024', 'two.jpg'), 'two')
+      writeFileSync(join(server.home('ada'), FOLDER, '照片.txt'), 'a list')
+
+      for (const program of ['scp', 'miniftp'] as const) {
+        const mine = ownFolder(`albums by ${program}`)
+        await terminal.press('C-l')
+        await terminal.type('get 照片*\n')
+        const screen = await terminal.sees(/There are folders among them[\s\S]* miniftp get .*\n.+ 2024>$/)
+        const line = screen.split('\n').find((one) => one.startsWith(`  ${program} `))!
+        const { status, stderr } = await paste(line.trim(), mine)
+
+        assert.equal(status, 0, stderr)
+        sameTree(join(mine, '照片 album'), tree)
+        assert.equal(readFileSync(join(mine, '照片.txt'), 'utf8'), 'a list')
+      }
+    }),
+)
