@@ -16,14 +16,22 @@ const WIDE = 76
 const MIDDLE = 60
 const BAR = 10
 
-/** One of the accounts, out of a table of all with a bar for what they use; undefined: none. */
-export async function pick({ screen, actor, parts }: Desktop, question: string): Promise<Picked | undefined> {
+/** One of the accounts, out of a table of all with a bar for what they use; undefined: none. `at`: where to begin. */
+export async function pick(
+  { screen, actor, parts }: Desktop,
+  question: string,
+  at?: string,
+): Promise<Picked | undefined> {
   const all = await parts.actions.survey(actor)
+  const initial = Math.max(
+    0,
+    all.findIndex(({ account }) => account.name === at),
+  )
   const { head, lines } = accountTable(all, parts.now(), screen.columns - 4)
   return screen.choose(
     question,
     all.map((value, index) => ({ label: lines[index]!, chosen: value.account.name, value })),
-    { head },
+    { head, initial },
   )
 }
 

@@ -1,5 +1,6 @@
 import { checkName, checkPassword, PRESETS } from '../accounts/rules.ts'
 import { parseBytes, showBytes } from '../base/units.ts'
+import type { Usage } from '../quota/ledger.ts'
 import { pick } from './accounts-list.ts'
 import { limitOf } from './changes.ts'
 import type { Desktop } from './menu.ts'
@@ -82,18 +83,33 @@ export async function deleteUser(desktop: Desktop): Promise<string | undefined> 
 /** Everything about one account after the other. */
 export async function viewUsers(desktop: Desktop): Promise<string | undefined> {
   const { screen, parts } = desktop
+  let last: string | undefined
   for (;;) {
-    const picked = await pick(desktop, 'Accounts')
+    const picked = await pick(desktop, 'Accounts', last)
     if (picked === undefined) return ''
     const { account, usage } = picked
-    const full = usage.limit === null ? '' : `${bar(usage.used / Math.max(1, usage.limit), 20)} `
-    const facts = factsAbout(account, usage, parts.now()).map(([name, value]) => [
-      name,
-      name === 'quota' ? `${full}${value}` : value,
-    ])
-    await page(screen, () => fittedTable(facts, screen.columns))
+    last = account.name
+    const facts = factsAbout(account, usage, parts.now())
+    await page(screen, () => fittedTable(withBar(facts, usage, screen.columns), screen.columns))
   }
 }
+
+/** How full the quota is, beside its numbers, where there is room for it. */
+function withBar(
+  facts: readonly (readonly [name: string, value: string])[],
+  { used, limit }: Usage,
+  columns: number,
+): readonly (readonly [name: string, value: string])[] {
+  const names = facts.reduce((most, [name]) => Math.max(most, name.length), 0)
+  return facts.map(([name, value]) => {
+    const width = Math.min(MOST_BAR, columns - names - value.length - '  [] '.length)
+    if (name !== 'quota' || limit === null || width < LEAST_BAR) return [name, value]
+    return [name, `${bar(used / Math.max(1, limit), width)} ${value}`]
+  })
+}
+
+const MOST_BAR = 20
+const LEAST_BAR = 5
 
 export async function modifyQuota(desktop: Desktop): Promise<string | undefined> {
   const { screen, actor, parts } = desktop
@@ -106,6 +122,8 @@ export async function modifyQuota(desktop: Desktop): Promise<string | undefined>
   )
   const bytes = await askSize({ screen }, 'New quota', usage.used)
   if (bytes === undefined) return undefined
+  const unbound = bytes === null && usage.limit !== null
+  if (unbound && !(await screen.confirm(`Let "${account.name}" use any number of bytes?`))) return undefined
   const less = lessThanUsed({ bytes }, usage)
   if (less !== undefined) {
     screen.print(less)

@@ -67,6 +67,11 @@ export const WAYS: Readonly<Record<string, readonly (readonly Step[])[]>> = {
       [['=1 GiB'], /less than it uses/],
       [['Enter'], /Set it all the same\?/],
     ],
+    [
+      [[], /Whose quota\?/],
+      [['Enter'], /"ada" uses 7 GiB of 10 GiB/],
+      [['Enter'], /Let "ada" use any number of bytes\?/],
+    ],
   ],
   'Change password': [
     [

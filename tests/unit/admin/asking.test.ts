@@ -109,6 +109,42 @@ test('menu: a quota above what is used is set without another question', async (
   assert.equal(await quotaOf(made), 8 * 1024 ** 3)
 })
 
+test('menu: a quota is taken away by a yes, not by a Return too many', async () => {
+  for (const [answer, bytes] of [
+    ['n', 8],
+    ['\r', 8],
+    ['\x1b', 8],
+    ['y', null],
+  ] as const) {
+    const made = await office(0)
+    await made.actions.setQuota(HEIDI, 'ada', { bytes: 8 })
+    Object.assign(made.usage, { limit: 8 })
+    await walk(
+      made.actions,
+      ['', 'm\r'],
+      ['Whose quota?', '\r'],
+      ['New quota', '\r'],
+      ['Let "ada" use any number of bytes?', answer],
+      ['Esc goes to Exit', 'e\r'],
+    )
+
+    assert.equal(await quotaOf(made), bytes, JSON.stringify(answer))
+  }
+})
+
+test('menu: whoever views accounts comes back to the one that was viewed', async () => {
+  const made = await office(0)
+  await walk(
+    made.actions,
+    ['', 'v\r'],
+    ['▸ ada', 'm'],
+    ['▸ mallory', '\r'],
+    ['any key goes back', 'q'],
+    ['▸ mallory', '\x1b'],
+    ['Esc goes to Exit', 'e\r'],
+  )
+})
+
 test('menu: deleting says what happens to the files, and asks for the name', async () => {
   for (const [typed, gone] of [
     ['\r', false],
