@@ -208,10 +208,15 @@ function dialedOver(
     async exec(command) {
       using _ = await commands.enter()
       const bytes = Buffer.from(command, 'latin1')
-      const channel = await asked<ssh2.ClientChannel>(alive, (done) =>
-        peer.exec(bytes as unknown as string, done),
+      // Heard from the moment it is there: all that a quick command says may lie in the same read.
+      let said: ReturnType<typeof output> | undefined
+      await asked<ssh2.ClientChannel>(alive, (done) =>
+        peer.exec(bytes as unknown as string, (error, channel) => {
+          if (!error) said = output(channel, closed)
+          done(error, channel)
+        }),
       )
-      return await output(channel, closed)
+      return await said!
     },
     tunnel: (host, port) =>
       asked<ssh2.ClientChannel>(alive, (done) => peer.forwardOut('127.0.0.1', 0, host, port, done)),
