@@ -26,6 +26,10 @@ export interface DailyFileRules {
 const GATHER_MS = 50
 const GATHER_MOST = 16 * 1024
 
+/** How long ago the server wrote a file, at most, that shows that the clock is right. */
+const PROOF_DAYS = 31
+const DAY_MS = 86_400_000
+
 /** How long after a new file could not be made it is tried again. */
 const RETRY_MS = 60_000
 
@@ -133,12 +137,15 @@ function nextMidnight(ms: number): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime()
 }
 
+/** Only where there is another file of these days: a clock that was set years ahead would make all of them old at once. */
 function removeOld(folder: string, keepDays: number, clock: Clock, onError: (error: Error) => void): void {
-  const oldest = `${dayOf(clock.now() - keepDays * 86_400_000)}.log`
+  const daysAgo = (days: number): string => `${dayOf(clock.now() - days * DAY_MS)}.log`
+  const oldest = daysAgo(keepDays)
+  const [today, lately] = [daysAgo(0), daysAgo(Math.max(keepDays, PROOF_DAYS))]
   try {
-    for (const name of readdirSync(folder)) {
-      if (/^\d{4}-\d\d-\d\d\.log$/.test(name) && name < oldest) rmSync(join(folder, name))
-    }
+    const names = readdirSync(folder).filter((name) => /^\d{4}-\d\d-\d\d\.log$/.test(name))
+    if (!names.some((name) => name >= lately && name < today)) return
+    for (const name of names) if (name < oldest) rmSync(join(folder, name))
   } catch (error) {
     if (error instanceof Error) onError(error)
   }

@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import { dayOf } from '../../src/base/daily-file.ts'
 import type { Reply } from '../../src/wire/replies.ts'
 import { chance } from '../support/fuzz.ts'
 import { run, succeed, without } from '../support/run-client.ts'
@@ -231,6 +232,8 @@ test('clock: whoever sets it, sessions go on, people log in, and nobody stays sh
   const pipes = await sftpPipes(server)
   using pipe = await pipes.open()
   const across = await upload(pipe, '/across')
+  await comesIn()
+  const today = `${dayOf(Date.now())}.log`
 
   for (const ahead of [DAY, -2 * DAY, 10_000 * DAY, 0]) {
     await jump(ahead)
@@ -247,6 +250,9 @@ test('clock: whoever sets it, sessions go on, people log in, and nobody stays sh
 
   assert.equal(await across.close(), undefined)
   assert.equal(readFileSync(join(server.home('ada'), 'across')).length, 4000)
+  // All that was before lay too far back for a moment.
+  for (const folder of ['log', 'audit'])
+    assert.match(readFileSync(join(server.var, folder, today), 'utf8'), /\n.*\n/, folder)
   pipes.end()
   rmSync(folder, { recursive: true })
 })

@@ -109,6 +109,27 @@ test('daily file: those older than they are kept are removed, at the start and a
   assert.deepEqual(readdirSync(folder).sort(), ['2020-01-01.txt', '2026-11-22.log', '2026-11-23.log'])
 })
 
+// A machine comes up with the clock of another century, and all that was logged would be old.
+test('daily file: a clock that was set far ahead removes nothing, until a second day shows that it is right', async () => {
+  const days = ['2026-11-20', '2026-11-21', '2026-11-22']
+  for (const day of days) writeFileSync(join(folder, `${day}.log`), 'x')
+  const clock = fakeClock(local(22, 12))
+  const file = openDailyFile(folder, { keepDays: 0 }, clock, never)
+  assert.deepEqual(readdirSync(folder), ['2026-11-22.log'])
+
+  clock.set(new Date(2054, 3, 17, 12).getTime())
+  file.write('far ahead\n')
+  assert.deepEqual(readdirSync(folder), ['2026-11-22.log', '2054-04-17.log'])
+  clock.set(local(22, 13))
+  file.write('right again\n')
+  assert.deepEqual(readdirSync(folder), ['2026-11-22.log', '2054-04-17.log'])
+  clock.set(new Date(2054, 3, 18, 12).getTime())
+  file.write('for real\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.deepEqual(readdirSync(folder), ['2054-04-18.log'])
+})
+
 test('daily file: a clock that is set back goes back to the day it says', async () => {
   const clock = fakeClock(local(22, 12))
   const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
