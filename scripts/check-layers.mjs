@@ -42,7 +42,7 @@ export const ROOMS = {
 const ROOF = { values: Object.keys(ROOMS).filter((room) => room !== 'client'), npm: ['smol-toml', 'zod'] }
 
 /** Who may read the process, its streams and its signals; who may read the clock. */
-const MAY_TOUCH_PROCESS = /^src\/(main|console|config|workers|client\/main)\.ts$/
+const MAY_TOUCH_PROCESS = /^src\/(main|console|config|member|client\/main)\.ts$/
 const MAY_READ_CLOCK = /^src\/(main|base\/clock)\.ts$/
 const PROCESS =
   /\bprocess\s*\.\s*(env|argv|exit|exitCode|on|once|stdin|stdout|stderr|cwd|chdir|umask)\b|\bconsole\s*\./

@@ -1,5 +1,4 @@
-import cluster from 'node:cluster'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { isatty } from 'node:tty'
@@ -12,12 +11,14 @@ import { systemClock as clock } from './base/clock.ts'
 import { openDailyFile } from './base/daily-file.ts'
 import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
+import type { Message } from './base/line.ts'
 import type { Log } from './base/log.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
 import { CONSOLE, runConsole } from './console.ts'
 import { listenControl } from './control.ts'
 import { openDesk } from './desk.ts'
 import { takeLock } from './lock.ts'
+import { isWorker } from './member.ts'
 import { openOffice } from './office.ts'
 import { operatorScreen } from './operator.ts'
 import { ownFilesError } from './own-files.ts'
@@ -52,7 +53,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const flags = verb === 'serve' ? argv.slice(1) : argv
   const line = loadConfig(flags, process.env)
-  if (cluster.isWorker) {
+  if (isWorker(process.env)) {
     await serveAsWorker(line.quiet)
     return 0
   }
@@ -134,11 +135,14 @@ async function serveUntilStopped(
 /** One of several processes that serve; the one that started them has the signals, also those of the terminal. */
 async function serveAsWorker(quiet: boolean): Promise<void> {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})
+  // Who started it is gone: what this one has open is made good by the next.
+  process.once('disconnect', () => process.exit(0))
   await work({
     process,
     umask: process.umask,
     send: (message) => void process.send?.(message),
-    onMessage: (hear) => void process.on('message', hear),
+    onMessage: (hear) =>
+      void process.on('message', (message, socket) => hear(message as Message, socket as Socket)),
     clock,
     openLog: (settings) => openLog(settings, quiet),
   })

@@ -141,6 +141,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
   const porch = undo.use(
     await serve({
       listen: parts.listen,
+      handed: oneOf !== undefined,
       hostKeys: await hostKeysIn(first.hostkeys, office.audit),
       limits: limitsOf(settings, oneOf?.of ?? 1),
       log,

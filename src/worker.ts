@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Account } from './accounts/account.ts'
 import type { Actions } from './accounts/actions.ts'
@@ -26,7 +27,7 @@ export interface WorkerParts {
   readonly process: Pick<NodeJS.Process, 'pid' | 'memoryUsage' | 'version'>
   readonly umask: (mask: number) => number
   readonly send: (message: Message) => void
-  readonly onMessage: (hear: (message: Message) => void) => void
+  readonly onMessage: (hear: (message: Message, socket?: Socket) => void) => void
   readonly clock: Clock
   readonly openLog: (settings: LiveSettings) => { readonly log: Log } & AsyncDisposable
 }
@@ -113,6 +114,11 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
   answers.set('end connections from', (address) => endConnectionsFrom(porch(), String(address)))
   answers.set('end account', (account) => porch()?.sessions.end(String(account)))
   answers.set('account changed', (account) => service?.changed(account as Account))
+  // Without one: its client was gone before it came here.
+  answers.set(
+    'take',
+    (_, socket: Socket | undefined) => socket === undefined || (porch()?.take(socket) ?? false),
+  )
   answers.set('bans', (bans) => guard.follow(bans as readonly Ban[]))
   answers.set('settings', (changed) => void settings.reread(changed as Settings))
   guard.follow((await line.ask('joined')) as readonly Ban[])

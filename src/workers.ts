@@ -1,15 +1,16 @@
-import cluster, { type Worker } from 'node:cluster'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import type { Account, LiveSessions } from './accounts/account.ts'
 import type { Clock } from './base/clock.ts'
 import { OpError } from './base/error.ts'
-import { type Answers, expose, GONE, type Line, type Message, openLine } from './base/line.ts'
+import { Lanes } from './base/lane.ts'
+import { type Answers, expose, GONE } from './base/line.ts'
 import type { Log } from './base/log.ts'
 import type { Siblings } from './base/siblings.ts'
 import { openClaims } from './claims.ts'
+import { type End, type Member, startMember } from './member.ts'
 import type { Place } from './place.ts'
+import { openReception, type Reception } from './reception.ts'
 import type { Settings } from './settings.ts'
+import type { Address } from './ssh/listen.ts'
 
 export interface CrewParts {
   readonly count: number
@@ -24,7 +25,7 @@ export interface Begin {
   readonly number: number
   readonly of: number
   readonly settings: Settings
-  readonly listen: { readonly host: string; readonly port: number }
+  readonly listen: Address
 }
 
 /** That a worker is to end, and how. */
@@ -42,7 +43,7 @@ export interface Crew {
   readonly siblings: Siblings
   readonly live: LiveSessions
   /** Starts all and waits until they listen. EBUSY and its kin when they cannot. */
-  start(parts: StartParts): Promise<{ readonly host: string; readonly port: number }>
+  start(parts: StartParts): Promise<Address>
   places(): Promise<readonly Place[]>
   /** Whether there was one. */
   end(connection: string): Promise<boolean>
@@ -66,26 +67,14 @@ const GOOD_START_MS = 10_000
 const LEAST_WAIT_MS = 100
 const MOST_WAIT_MS = 10_000
 
-interface Member {
-  readonly number: number
-  readonly process: Worker
-  readonly line: Line
-  readonly since: number
-  /** Listens. Rejects when it ends first. */
-  readonly serving: PromiseWithResolvers<void>
-  /** Has ended, and what it leaves is settled. */
-  readonly settled: PromiseWithResolvers<void>
-  joined: boolean
-  retiring: boolean
-  over: boolean
-}
-
 export function openCrew({ count, settings, clock, log, failed }: CrewParts): Crew {
   const members = new Map<number, Member>()
   const words: Answers = new Map()
   const stopping = new AbortController()
   let parts: StartParts | undefined
-  let listen = { host: settings().host, port: settings().port }
+  let reception: Reception | undefined
+  let started = 0
+  const settling = new Lanes()
   let failures = 0
   let restarting = false
 
@@ -95,7 +84,7 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
     ending: (number) => {
       const member = members.get(number)
       if (member === undefined) return Promise.resolve()
-      return member.over || member.retiring ? member.settled.promise : undefined
+      return member.over || member.retiring ? member.aftermath.settled() : undefined
     },
   })
 
@@ -126,7 +115,10 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
 
   function answersOf(member: () => Member): Answers {
     const answers: Answers = new Map()
-    answers.set('begin', (): Begin => ({ number: member().number, of: count, settings: settings(), listen }))
+    answers.set(
+      'begin',
+      (): Begin => ({ number: member().number, of: count, settings: settings(), listen: reception!.address }),
+    )
     answers.set('others', (data) => askFor(member(), data as { word: string; data: unknown }))
     answers.set('claim', (account) => claims.claim(String(account), member().number))
     answers.set('joined', () => {
@@ -134,7 +126,10 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
       tellCounts()
       return parts?.news()
     })
-    answers.set('serving', () => member().serving.resolve())
+    answers.set('serving', () => {
+      member().serving.resolve()
+      if (!member().retiring) reception!.join(member())
+    })
     answers.set('failed', (data) => {
       const { code, message } = data as Pick<OpError, 'code' | 'message'>
       member().serving.reject(new OpError(code, message))
@@ -145,43 +140,28 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
   }
 
   function spawn(): Member {
-    const process = cluster.fork()
-    const send = (message: Message): void => {
-      if (process.isConnected()) process.send(message, undefined, () => {})
-    }
-    const member: Member = {
-      number: process.id,
-      process,
-      line: openLine({ send, answers: answersOf(() => member), failed }),
-      since: clock.elapsed(),
-      serving: Promise.withResolvers(),
-      settled: Promise.withResolvers(),
-      joined: false,
-      retiring: false,
-      over: false,
-    }
+    const over = (member: Member, how: End): void => void ended(member, how).catch(failed)
+    const stop = stopping.signal
+    const member = startMember({ number: ++started, answersOf, ended: over, clock, stop, failed })
     members.set(member.number, member)
-    // Whoever waits for it hears; later nobody does.
-    member.serving.promise.catch(() => {})
-    process.on('message', (message: Message) => member.line.hear(message))
-    process.once('exit', (status: number, signal: string) => void ended(member, status, signal).catch(failed))
     return member
   }
 
-  async function ended(member: Member, status: number, signal: string | null): Promise<void> {
+  async function ended(member: Member, { status, signal }: End): Promise<void> {
     member.over = true
+    reception!.leave(member)
     member.line.cut()
-    member.serving.reject(
-      new OpError('EIO', `A worker ended (${signal ?? status}) before it listened: see the log`),
-    )
+    const how = signal ?? (status === null ? 'it could not be started' : `status ${status}`)
+    member.serving.reject(new OpError('EIO', `A worker ended (${how}) before it listened: see the log`))
     tellCounts()
-    const killed = signal !== null || status !== 0
-    if (killed || !member.retiring)
-      log.error('worker ended', new Error(`Worker ${member.number} ended: ${signal ?? `status ${status}`}`))
-    if (killed || !member.retiring) await parts!.settle()
+    const unasked = status !== 0 || !member.retiring
+    if (unasked) log.error('worker ended', new Error(`Worker ${member.number} ended: ${how}`))
+    // One after the other: what the one makes good the other must not look for.
+    await member.aftermath.settle(async () => {
+      if (unasked) await settling.run('all', parts!.settle)
+    })
     members.delete(member.number)
-    member.settled.resolve()
-    if (!member.retiring && !stopping.signal.aborted) await replace(member)
+    if (!member.retiring && !member.replaced && !stopping.signal.aborted) await replace(member)
   }
 
   /** Of one that nobody told to end. */
@@ -195,13 +175,14 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
   /** `replaced`: another one takes the newcomers. */
   async function retire(member: Member, ms: number, replaced = false): Promise<void> {
     member.retiring = true
+    reception!.leave(member)
     member.line.ask('drain', { ms, replaced } satisfies Drain).catch(failed)
     const patience = new AbortController()
     const late = clock.sleep(ms + PATIENCE_MS, patience.signal).then(
-      () => member.process.process.kill('SIGKILL'),
+      () => void member.process.kill('SIGKILL'),
       () => {},
     )
-    await member.settled.promise
+    await member.aftermath.over
     patience.abort()
     await late
   }
@@ -209,7 +190,12 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
   async function restartAll(): Promise<void> {
     for (const old of living()) {
       if (stopping.signal.aborted) return
-      await spawn().serving.promise
+      if (old.over) continue
+      old.replaced = true
+      await spawn().serving.promise.catch((error: unknown) => {
+        old.replaced = false
+        throw error
+      })
       log.info('worker restarts', { worker: old.number })
       await retire(old, settings().drain, true)
     }
@@ -223,17 +209,19 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
     },
     async start(given) {
       parts = given
-      if (listen.port === 0) listen = { ...listen, port: await freePort(listen.host) }
-      cluster.setupPrimary({ serialization: 'json' })
+      const { host, port } = settings()
+      const mostWaiting = (): number => settings()['max-unauthenticated']
+      reception = await openReception({ listen: { host, port }, mostWaiting, clock, failed })
       const first = Array.from({ length: count }, spawn)
       try {
         await Promise.all(first.map(({ serving }) => serving.promise))
       } catch (error) {
         stopping.abort()
+        reception.close()
         await Promise.all([...members.values()].map((member) => retire(member, 0)))
         throw error
       }
-      return listen
+      return reception.address
     },
     places: async () => (await ask('look', undefined)) as readonly Place[],
     end: async (connection) => (await ask('end connection', connection)).includes(true),
@@ -249,16 +237,8 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
     },
     async drain(ms) {
       stopping.abort()
+      reception?.close()
       await Promise.all([...members.values()].map((member) => retire(member, ms)))
     },
   }
-}
-
-/** All must know the same: a port that was free a moment ago. */
-async function freePort(host: string): Promise<number> {
-  const server = createServer().listen(0, host)
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

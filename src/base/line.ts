@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { type ErrorCode, isOpError, OpError } from './error.ts'
 
 /** What goes over a line between two processes of ours; plain JSON values. */
@@ -9,36 +10,40 @@ export type Message =
 /** The answer of a process that has ended. */
 export const GONE = Symbol('the other process has ended')
 
-/** One end of a line between two processes: a question is a word with data; either end may ask. */
+/** One end of a line between two processes: a question is a word with data, or with a connection; either end may ask. */
 export interface Line {
   /** GONE when the other end ends first. Errors of the other end come as they were thrown there. */
-  ask(word: string, data?: unknown): Promise<unknown>
-  /** A message has come. */
-  hear(message: Message): void
+  ask(word: string, data?: unknown, socket?: Socket): Promise<unknown>
+  /** A message has come, and a connection with it. */
+  hear(message: Message, socket?: Socket): void
   /** The other end is gone. */
   cut(): void
 }
 
 export interface LineParts {
-  readonly send: (message: Message) => void
+  readonly send: (message: Message, socket?: Socket) => void
   /** What is done when the other end asks. */
   readonly answers: Answers
   /** Hears of what goes wrong here and is nobody's mistake. */
   readonly failed: (error: unknown) => void
 }
 
-export type Answers = Map<string, (data: unknown) => unknown>
+export type Answers = Map<string, (data: unknown, socket?: Socket) => unknown>
 
 export function openLine({ send, answers, failed }: LineParts): Line {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let asked = 0
   let over = false
 
-  async function answer(number: number, word: string, data: unknown): Promise<void> {
+  async function answer(
+    number: number,
+    { word, data }: { readonly word: string; readonly data: unknown },
+    socket?: Socket,
+  ): Promise<void> {
     const how = answers.get(word)
     try {
       if (how === undefined) throw new Error(`Nobody answers to "${word}"`)
-      send({ answer: number, value: await how(data) })
+      send({ answer: number, value: await how(data, socket) })
     } catch (error) {
       if (!isOpError(error)) failed(error)
       const { code, message } = isOpError(error) ? error : new OpError('EIO', 'Internal error, see the log')
@@ -47,15 +52,15 @@ export function openLine({ send, answers, failed }: LineParts): Line {
   }
 
   return {
-    ask(word, data) {
+    ask(word, data, socket) {
       if (over) return Promise.resolve(GONE)
       const mine = Promise.withResolvers<unknown>()
       waiting.set(++asked, mine)
-      send({ ask: asked, word, data })
+      send({ ask: asked, word, data }, socket)
       return mine.promise
     },
-    hear(message) {
-      if ('ask' in message) return void answer(message.ask, message.word, message.data)
+    hear(message, socket) {
+      if ('ask' in message) return void answer(message.ask, message, socket)
       const mine = waiting.get(message.answer)
       waiting.delete(message.answer)
       if ('failed' in message) mine?.reject(new OpError(message.failed.code, message.failed.message))

@@ -1,9 +1,7 @@
-import { once } from 'node:events'
-import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import ssh2 from 'ssh2'
 import type { Authenticator, Identity } from '../accounts/account.ts'
 import type { Clock } from '../base/clock.ts'
-import { OpError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import { type AlgorithmLists, needsPlainMacs } from './algorithm-lists.ts'
 import { fastestCiphers, gcmIsFastest } from './cipher-choice.ts'
@@ -15,6 +13,7 @@ import { holdFirstBytes } from './first-bytes.ts'
 import type { HostKey } from './hostkeys.ts'
 import { offerCiphers, offerHybrid, offerPlainMacs } from './hybrid-exchange.ts'
 import { strangers } from './limits.ts'
+import { type Address, listenAt } from './listen.ts'
 import { type Live, openLive } from './live.ts'
 import { insideOf } from './peer.ts'
 import type { SessionHandler, SessionRequest } from './session.ts'
@@ -49,7 +48,9 @@ export const PORCH_LIMITS: PorchLimits = {
 }
 
 export interface PorchParts {
-  readonly listen: { readonly host: string; readonly port: number }
+  readonly listen: Address
+  /** Another process listens there, and hands over what comes in. */
+  readonly handed?: boolean
   readonly hostKeys: readonly HostKey[]
   /** Looked at for each connection: what changes here holds for the next. */
   readonly limits?: Partial<PorchLimits>
@@ -76,8 +77,10 @@ export interface PorchParts {
 const SOON_MS = 20
 
 export interface Porch extends AsyncDisposable {
-  readonly address: { readonly host: string; readonly port: number }
+  readonly address: Address
   readonly sessions: Live
+  /** A connection that another process has accepted. False: nobody is taken any more. */
+  take(socket: Socket): boolean
   /** Takes nobody new; ends sessions that are idle, waits for the others for `ms`, then ends them too. */
   drain(ms: number): Promise<void>
   /** The same, for one whose place another process has taken: who is about to log in is let in first. */
@@ -166,7 +169,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   )
   ssh.on('error', (error: Error) => log.error('server failed', error))
 
-  const tcp = createServer({ noDelay: true, pauseOnConnect: fast !== undefined }, (accepted: Socket) => {
+  const welcome = (accepted: Socket): void => {
     const socket = fast?.buffer.take(accepted) ?? accepted
     const address = socket.remoteAddress ?? ''
     const why = parts.banned?.(address)
@@ -193,15 +196,15 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         },
       ),
     )
-  })
-
-  await listen(tcp, parts.listen)
-  const bound = tcp.address()
-  const port = typeof bound === 'object' && bound !== null ? bound.port : parts.listen.port
+  }
+  const tcp = parts.handed
+    ? undefined
+    : createServer({ noDelay: true, pauseOnConnect: fast !== undefined }, welcome)
+  const address = tcp === undefined ? parts.listen : await listenAt(tcp, parts.listen)
 
   let stopped: Promise<void> | undefined
   const acceptNobody = (): Promise<void> => {
-    stopped ??= new Promise((resolve) => tcp.close(() => resolve()))
+    stopped ??= new Promise((resolve) => (tcp === undefined ? resolve() : tcp.close(() => resolve())))
     return stopped
   }
 
@@ -229,38 +232,15 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   }
 
   return {
-    address: { host: parts.listen.host, port },
+    address,
     sessions: live,
+    take(socket) {
+      if (stopped === undefined) welcome(socket)
+      return stopped === undefined
+    },
     drain,
     retire,
     [Symbol.asyncDispose]: () => drain(0),
-  }
-}
-
-async function listen(tcp: NetServer, { host, port }: PorchParts['listen']): Promise<void> {
-  tcp.listen(port, host)
-  try {
-    await once(tcp, 'listening')
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    if (code === 'EADDRINUSE') {
-      throw new OpError(
-        'EBUSY',
-        `Port ${port} on ${host} is in use: stop what listens there, or choose another with --port`,
-        { cause },
-      )
-    }
-    if (code === 'EACCES')
-      throw new OpError(
-        'EACCES',
-        `Port ${port} needs rights that this process does not have: choose one above 1023 with --port`,
-        { cause },
-      )
-    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-      throw new OpError('EINVAL', `"${host}" is not an address of this machine: choose another with --host`, {
-        cause,
-      })
-    throw cause
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { TOTP } from 'otpauth'
@@ -39,10 +40,15 @@ async function usage(): Promise<{ used: number; reserved: number; files: number 
 async function inTwoProcesses(work: (one: SftpClient, two: SftpClient) => Promise<void>): Promise<void> {
   await until('nobody is logged in', async () => (await sessionsOf(server)).length === 0)
   using one = await sftpClient(server)
-  using two = await sftpClient(server)
-  const processes = (await sessionsOf(server)).map(processOf)
-  assert.deepEqual([processes.length, new Set(processes).size], [2, 2], 'both are in one process')
-  await work(one, two)
+  // One that has just begun may not take connections yet.
+  for (let tries = 0; tries < 100; tries++) {
+    using two = await sftpClient(server)
+    const processes = (await sessionsOf(server)).map(processOf)
+    if (new Set(processes).size === 2) return await work(one, two)
+    two.destroy()
+    await until('it is gone', async () => (await sessionsOf(server)).length === 1)
+  }
+  assert.fail('all are in one process')
 }
 
 /** When a process began, ms since 1970. */
@@ -264,6 +270,59 @@ test('workers: started anew one after the other, an upload goes on and nobody is
   assert.ok(came > 0)
   assert.equal(readFileSync(join(server.home('ada'), 'long'), 'utf8'), 'begun and ended')
   assert.match(await admin('server', 'status'), /2 processes/)
+})
+
+/** A connection, and all that the server has said in it. */
+function knock(): { readonly socket: Socket; said: string; readonly closed: Promise<boolean> } {
+  const socket = connect(server.port, server.host)
+  const closed = new Promise<boolean>((done) => socket.once('close', () => done(true)))
+  socket.on('error', () => {})
+  const self = { socket, said: '', closed }
+  socket.on('data', (bytes) => {
+    self.said += bytes.toString('latin1')
+  })
+  return self
+}
+
+test('workers: who is on the way to a process that is killed comes to the other', async () => {
+  const [victim] = workersOf(server)
+  process.kill(victim!, 'SIGSTOP')
+  const guests = Array.from({ length: 8 }, knock)
+  const silent = (): typeof guests => guests.filter(({ said }) => said === '')
+  await until('the process that runs has greeted', () => silent().length < guests.length)
+  // It takes one after the other: when one of these is greeted, all that came to it before are.
+  const later = [knock(), knock()]
+  await until('a later one is greeted', () => later.some(({ said }) => said !== ''))
+  guests.push(...later)
+  assert.ok(silent().length > 0, 'nobody was on the way')
+
+  process.kill(victim!, 'SIGKILL')
+
+  await until('all are greeted', () => silent().length === 0, 10)
+  for (const { said, socket } of guests) {
+    assert.match(said, /^SSH-2\.0-MiniFTP/)
+    assert.equal(said.match(/SSH-2\.0-/g)!.length, 1, 'greeted twice')
+    socket.destroy()
+  }
+  await until('another process has taken its place', () => workersOf(server).length === 2)
+  assert.match(
+    await succeed('ssh', ['-F', server.sshConfig, 'ftp', 'pwd']).then(({ stdout }) => stdout),
+    /^\//,
+  )
+})
+
+test('workers: who comes while no process is there waits for the next', async () => {
+  const old = workersOf(server)
+  for (const pid of old) process.kill(pid, 'SIGKILL')
+  const guests = Array.from({ length: 4 }, knock)
+
+  await until('all are greeted', () => guests.every(({ said }) => said.startsWith('SSH-2.0-MiniFTP')))
+
+  for (const { socket } of guests) socket.destroy()
+  await until(
+    'both are there again',
+    () => workersOf(server).filter((pid) => !old.includes(pid)).length === 2,
+  )
 })
 
 test('workers: SIGTERM ends all in under ten seconds, and an upload of each process is kept as partial', async () => {
