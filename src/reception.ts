@@ -48,7 +48,6 @@ export async function openReception({
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     // Its errors are seen by who serves it.
     socket.on('error', () => {})
-    socket.once('close', () => waiting.delete(socket))
     give(socket)
   })
   const address = await listenAt(server, listen)

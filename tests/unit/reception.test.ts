@@ -103,6 +103,20 @@ test('who takes one at once gets the next, not who has not answered yet; else th
   await next
 })
 
+test('those who take them at once take turns', async (t) => {
+  const { reception, knock } = await open(t)
+  const two = [taker(), taker()]
+  for (const one of two) reception.join(one)
+  for (let turn = 0; turn < 4; turn++) {
+    const one = two[turn % 2]!
+    const next = one.next()
+    const client = knock()
+    await next
+    one.asked.at(-1)!.answer(true)
+    await once(client, 'close')
+  }
+})
+
 test('while nobody takes any they wait, so many, and the next who joins gets them', async (t) => {
   const { reception, knock } = await open(t, 2)
   const all = [knock(), knock(), knock()]
@@ -150,4 +164,17 @@ test('closed: who waits is turned away, and nobody is listened to', async (t) =>
   const late = knock()
   const [error] = await once(late, 'error')
   assert.equal((error as NodeJS.ErrnoException).code, 'ECONNREFUSED')
+})
+
+test('closed: one that comes back from a process that ended is turned away', async (t) => {
+  const { reception, knock } = await open(t)
+  const dying = taker()
+  reception.join(dying)
+  const client = knock()
+  await dying.next()
+  reception.close()
+
+  dying.asked[0]!.answer(GONE)
+
+  await once(client, 'close')
 })
