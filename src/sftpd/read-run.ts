@@ -82,7 +82,12 @@ function readInto(
     writer.rewind(total)
     return run.length === 1 ? refuse(run[0]!, error, open, session) : eachAlone(run, open, session)
   }
-  if (isPromise(count)) throw new Error('A file that called itself quick answered READ with a promise')
+  if (isPromise(count)) {
+    // What lies in those places was never read from this file.
+    writer.rewind(total)
+    count.catch(() => {})
+    throw new Error('A file that called itself quick answered READ with a promise')
+  }
 
   let left = count
   let used = 0

@@ -120,8 +120,9 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
       if (state === 'staged' && attrs.size !== undefined) sized = true
       return current().setstat(attrs)
     },
-    read: (into, offset) =>
-      state === 'staged' ? inPlace(() => old.read(into, offset)) : old.read(into, offset),
+    // What is open to be read too is never staged: the old file says so at once, as it is quick or not.
+    quick: () => old.quick?.() === true,
+    read: (into, offset) => old.read(into, offset),
     /** As in POSIX, until it is known that it replaces. */
     stat: () =>
       then(current().stat(), (found) =>

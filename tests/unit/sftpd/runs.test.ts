@@ -100,6 +100,21 @@ test('read: a file that is not quick is read into memory of its own, and may ans
   )
 })
 
+test('read: of a file that breaks its word to be quick, no byte of the memory for its answer is sent', async () => {
+  const vfs = new TinyVfs()
+  vfs.put('/a', 'hello world')
+  const late = lateVfs(vfs, () => 'later')
+  const open = late.open
+  late.open = async (...asked) => Object.assign(await open(...asked), { quick: () => true })
+  const running = await startSftpOver(late)
+  const handle = await openFile(running, '/a')
+
+  running.ask({ type: 'read', id: 1, handle, offset: 0, length: 6 })
+
+  await assert.rejects(running.ended, /called itself quick/)
+  assert.equal(running.channel.untaken + running.channel.queued, 0)
+})
+
 test('write: a full quota is told in the status, and once a file on stderr', async () => {
   const running = await startSftp()
   running.vfs.limit = 0

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import { balanced, bytes, NEW, onDisk, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
@@ -51,6 +51,26 @@ test('plain scp: over the quota the old file stays, and CLOSE says that it faile
   await refuses('EIO', () => file.close(), /the old file is whole/)
 
   assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await balanced(ada)
+})
+
+test('plain scp: a READ of what is open to be written alone is refused at once, and it stays staged', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('AB'), 0)
+
+  // Not by a promise: a file that is quick has none.
+  assert.equal(file.quick?.(), true)
+  assert.throws(
+    () => file.read([Buffer.alloc(4)], 0),
+    (error) => isOpError(error, 'EBADF'),
+  )
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'AB34567890')
   await balanced(ada)
 })
 
