@@ -1,4 +1,4 @@
-import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
+import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
@@ -36,7 +36,6 @@ export interface Staged {
   readonly loan: Loan
   readonly written: Written
   readonly slot: Slot
-  readonly appends: boolean
   /** Bytes reserved for it already: those of a part that is gone on with. */
   readonly reserved: number
 }
@@ -49,6 +48,10 @@ export interface Overwrite extends FileHandle {
   readonly broken: boolean
   /** Commits before the CLOSE: a rename or remove means the file as this session sees it. The handle goes on with it. */
   commit(): Awaitable<void>
+  /** One handle more on it. The CLOSE of the first commits; those that are left go on with the file under its name. */
+  share(): FileHandle
+  /** WRITE at the end, wherever that is. */
+  append(data: readonly Uint8Array[]): Awaitable<void>
   /** It is not wanted: nothing is left of it. */
   discard(): void
 }
@@ -64,6 +67,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   let early: { readonly done: Awaitable<void> } | undefined
   /** After it: the file under its name. */
   let below: FileHandle | undefined
+  /** Handles that are open on it. */
+  let handles = 1
   let closed = false
 
   const missing = (end: number): number => Math.max(0, end - loan.size) - reserved
@@ -183,15 +188,13 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   }
 
   const changes: Partial<FileHandle> = {
-    appends: staged.appends,
     write(data, offset) {
       if (below !== undefined) return below.write(data, offset)
-      const at = staged.appends ? written.size : offset
-      const end = at + lengthOf(data)
+      const end = offset + lengthOf(data)
       const more = missing(end)
-      if (more <= 0 || book.has(more)) return put(data, at, end)
+      if (more <= 0 || book.has(more)) return put(data, offset, end)
       let own = data
-      const done = book.whenRoom(more, 0, () => put(own, at, end))
+      const done = book.whenRoom(more, 0, () => put(own, offset, end))
       // What waits for others must have bytes of its own.
       if (isPromise(done)) own = [Buffer.concat(data)]
       return done
@@ -218,26 +221,48 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       if (below === undefined) written.synced(size)
     },
     close() {
-      closed = true
-      if (below !== undefined) return below.close()
+      gone()
+      if (below !== undefined) return handles === 0 ? below.close() : undefined
+      if (handles > 0) return commitEarly()
       return early === undefined ? commit() : early.done
     },
     abandon() {
-      closed = true
-      return below === undefined ? void interrupt() : below.abandon()
+      gone()
+      if (below === undefined) return void interrupt()
+      return handles === 0 ? below.abandon() : undefined
     },
+  }
+  const gone = (): void => {
+    if (!closed) handles -= 1
+    closed = true
   }
   const commitEarly = (): Awaitable<void> => {
     early ??= {
       done: then(commit(), () =>
         then(parts.reopen(path), (opened) => {
-          if (closed) return opened.abandon()
+          if (handles === 0) return opened.abandon()
           below = opened
         }),
       ),
     }
     return early.done
   }
+  const share = (): FileHandle => {
+    handles += 1
+    let open = true
+    const last = (): FileHandle | undefined => {
+      if (!open) return undefined
+      open = false
+      handles -= 1
+      return handles === 0 ? below : undefined
+    }
+    return handleOver(() => handle, {
+      close: () => last()?.close(),
+      abandon: () => last()?.abandon(),
+    })
+  }
+  const append = (data: readonly Uint8Array[]): Awaitable<void> =>
+    below === undefined ? handle.write(data, written.size) : below.write(data, now(below.stat()).size)
   const handle: Overwrite = Object.defineProperties(
     handleOver(() => below ?? file, changes),
     {
@@ -246,6 +271,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       broken: { get: () => broken },
       commit: { value: commitEarly },
       discard: { value: discard },
+      share: { value: share },
+      append: { value: append },
     },
   ) as Overwrite
   return handle

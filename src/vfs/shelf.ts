@@ -17,7 +17,8 @@ const MAKE = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL
 export interface Shelf {
   /** Of a file for the name `path`; it says where the file lies. */
   newId(path: VirtualPath): string
-  make(id: string, mode: number, path: VirtualPath): LocalFile
+  /** With the mode of the file it will replace, and its owner and group as far as the server may give files away. */
+  make(id: string, old: Pick<Stat, 'mode' | 'uid' | 'gid'>, path: VirtualPath): LocalFile
   /** An interrupted one again, to read and to write. */
   open(id: string, path: VirtualPath): LocalFile
   stat(id: string, path: VirtualPath): Stat | undefined
@@ -43,12 +44,8 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
       use(isBeside(id) ? realPath(place.folder, reservedName(id)) : join(folder, id), place),
     )
   }
-  function opened(id: string, path: VirtualPath, flags: number, mode: number): LocalFile {
-    const descriptor = at(id, path, (real) =>
-      fs.openSync(real, flags | fs.constants.O_NOFOLLOW, mode & 0o777),
-    )
-    if (flags === MAKE) fs.fchmodSync(descriptor, mode & 0o7777)
-    return openedFile(descriptor, path, false)
+  function opened(id: string, path: VirtualPath, flags: number, mode = 0): number {
+    return at(id, path, (real) => fs.openSync(real, flags | fs.constants.O_NOFOLLOW, mode & 0o777))
   }
 
   return {
@@ -57,8 +54,20 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
         const far = fs.fstatSync(place.folder).dev !== dev
         return `${far ? BESIDE : ''}${randomUUID()}`
       }),
-    make: (id, mode, path) => opened(id, path, MAKE, mode),
-    open: (id, path) => opened(id, path, fs.constants.O_RDWR, 0),
+    make(id, { mode, uid, gid }, path) {
+      const descriptor = opened(id, path, MAKE, mode)
+      try {
+        const made = fs.fstatSync(descriptor)
+        if (made.uid !== uid || made.gid !== gid) giveAway(descriptor, uid, gid)
+        // Behind that: it takes the bits away that run a file as its owner.
+        fs.fchmodSync(descriptor, mode & 0o7777)
+        return openedFile(descriptor, path, false)
+      } catch (error) {
+        fs.closeSync(descriptor)
+        throw error
+      }
+    },
+    open: (id, path) => openedFile(opened(id, path, fs.constants.O_RDWR), path, false),
     stat: (id, path) =>
       unlessGone(() =>
         isBeside(id)
@@ -91,6 +100,18 @@ const BESIDE = 'beside-'
 
 function isBeside(id: string): boolean {
   return id.startsWith(BESIDE)
+}
+
+/** As far as it may: only root gives files away, and in a container not to everybody; a group may be one of the server's own. */
+function giveAway(descriptor: number, uid: number, gid: number): void {
+  for (const owner of [uid, -1]) {
+    try {
+      fs.fchownSync(descriptor, owner, gid)
+      return
+    } catch (error) {
+      if (!['EPERM', 'EINVAL'].includes(errnoOf(error) ?? '')) throw error
+    }
+  }
 }
 
 /** A disk without hard links keeps nothing that is replaced. */

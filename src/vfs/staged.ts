@@ -3,12 +3,14 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
+import { failure } from './errno.ts'
 import { goneOn } from './gone-on.ts'
-import { handleOver, honest } from './handle-over.ts'
+import { honest } from './handle-over.ts'
 import type { Inodes } from './inodes.ts'
 import { OpenHere } from './open-here.ts'
 import type { OpenUploads } from './open-uploads.ts'
 import type { Overwrite } from './overwrite.ts'
+import { ownHandle } from './own-handle.ts'
 import { keyOf, type Partials } from './partials.ts'
 import type { Refusals } from './refusals.ts'
 import type { Shelf } from './shelf.ts'
@@ -63,7 +65,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   })
   const here = new OpenHere()
   const inPlace = (file: FileHandle, path: VirtualPath): FileHandle =>
-    here.counted(honest(file, path, parts.durable === 'always'))
+    here.counted(honest(file, path, parts.durable === 'always'), true)
 
   const stat = (path: VirtualPath, follow = true): Stat | undefined => {
     try {
@@ -82,8 +84,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     if (under?.kind === 'undecided' && under.file.staging)
       return then(under.file.decide(), () => open(path, flags, attrs))
     const writes = flags.write === true || flags.append === true
-    if (under?.kind === 'overwrite') return openOwn(under.file, flags)
-    if (!writes) return then(vfs.open(path, flags, attrs), (file) => here.counted(file))
+    if (under?.kind === 'overwrite') return openOwn(under.file, path, flags)
+    if (!writes) return then(vfs.open(path, flags, attrs), (file) => here.counted(file, false))
     // Most uploads are new: making the file saves a look whether it is there.
     if (flags.create && !flags.exclusive)
       return unless(
@@ -108,7 +110,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
     const stages = found.size > 0 && found.nlink === 1 && parts.overwrite() === 'staged'
     if (flags.truncate) {
-      if (stages) return overwrites.open(now(vfs.realpath(path)), found, flags)
+      // What this session writes in place would be lost with the old file.
+      if (stages && here.writers(found) === 0) return overwrites.open(now(vfs.realpath(path)), found, flags)
       const empty = found.size === 0 && found.nlink === 1
       return then(vfs.open(path, flags, attrs), (file) =>
         empty ? files.begun(file, path) : inPlace(file, path),
@@ -124,12 +127,11 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   }
 
   /** Within the session the name means the staged file. */
-  function openOwn(file: Overwrite, flags: OpenFlags): Awaitable<FileHandle> {
-    const shared = handleOver(() => file, { close() {}, abandon() {} })
-    const again = flags.append
-      ? handleOver(() => shared, { appends: true, write: (data) => file.write(data, file.size) })
-      : shared
-    return flags.truncate ? then(file.truncate(0), () => again) : again
+  function openOwn(file: Overwrite, path: VirtualPath, flags: OpenFlags): Awaitable<FileHandle> {
+    if (flags.exclusive) throw failure('EEXIST', path)
+    const opened = (): FileHandle => ownHandle(file.share(), file, flags)
+    const cuts = flags.truncate && (flags.write || flags.append)
+    return cuts ? then(file.truncate(0), opened) : opened()
   }
 
   /** A TRUNC is in place, but beside another session that writes it; without one, this session goes on with it. */
@@ -158,7 +160,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
         const current = stat(path, false)
         if (current === undefined || keyOf(current) !== keyOf(old) || current.size === 0) return undefined
         const as: Own = { kind: 'undecided', file: handle }
-        return overwrites.begin(path, current, {}, as)
+        return overwrites.begin(path, current, as)
       },
     })
     return handle
@@ -181,11 +183,11 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       goneOn(vfs, { shelved, staging: overwrites, unfinished: files, stat }, path, size),
     openDirectory: (path) => then(vfs.openDirectory(path), (folder) => files.withMarks(folder)),
     stat: (path, options) => {
-      const under = own(path)
+      const under = own(path, options?.follow)
       return under === undefined ? then(vfs.stat(path, options), files.marked) : under.file.stat()
     },
     setstat(path, attrs, options) {
-      const under = own(path)
+      const under = own(path, options?.follow)
       if (under !== undefined) return under.file.setstat(attrs)
       const writing = attrs.size === undefined ? undefined : writers.find(now(vfs.stat(path, options)))
       return then(vfs.setstat(path, attrs, options), () => writing?.written.resized(attrs.size!))

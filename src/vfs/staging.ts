@@ -1,8 +1,11 @@
 import { type Awaitable, now, then } from '../base/awaitable.ts'
+import { isOpError } from '../base/error.ts'
 import { fileError } from './errno.ts'
 import { type Loan, lend, NO_LOAN } from './loan.ts'
 import type { LocalFile } from './local-file.ts'
 import { type Overwrite, overwrite } from './overwrite.ts'
+import { ownHandle } from './own-handle.ts'
+import { nameOf, parentOf, virtualPath } from './path.ts'
 import type { StageParts } from './staged.ts'
 import { type SubstituteParts, substitute } from './substitute.ts'
 import type { Undecided } from './undecided.ts'
@@ -20,14 +23,14 @@ export type Own =
 
 /** The overwrites that one session has under way. */
 export interface Staging {
-  /** Of the name `path`, links followed. */
-  own(path: VirtualPath): Own | undefined
+  /** Of the name `path`; a link at its end is followed, unless `follow` is false. */
+  own(path: VirtualPath, follow?: boolean): Own | undefined
   /** Does `act` with the name as this session sees it: what is under way for it is committed first. */
   settled<T>(path: VirtualPath, act: () => Awaitable<T>): Awaitable<T>
   /** Of the file `old` at the real name `path`. EACCES, as an open in its place would be. */
   open(path: VirtualPath, old: Stat, flags: OpenFlags): Awaitable<FileHandle>
   /** The same without looking whether the old file may be written; `as`: what the session then has under way. EDQUOT. */
-  begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite>
+  begin(path: VirtualPath, old: Stat, as?: Own): Awaitable<Overwrite>
   /** A part is gone on with. */
   resume(part: ShelvedFile): Overwrite
   /** The session ends: what is under way becomes parts. */
@@ -39,27 +42,36 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     parts
   const mine = new Map<VirtualPath, Own>()
 
-  const own = (path: VirtualPath): Own | undefined =>
-    mine.size === 0 ? undefined : mine.get(now(vfs.realpath(path)))
+  function own(path: VirtualPath, follow = true): Own | undefined {
+    if (mine.size === 0) return undefined
+    try {
+      if (follow) return mine.get(now(vfs.realpath(path)))
+      return mine.get(virtualPath(nameOf(path), now(vfs.realpath(parentOf(path)))))
+    } catch (error) {
+      // It leads nowhere, and so to nothing that is under way: what is asked for it says why, if it matters there.
+      if (isOpError(error)) return undefined
+      throw error
+    }
+  }
 
   /** Refuses what was refused a moment ago. */
-  function begin(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Awaitable<Overwrite> {
-    if (!refusals.has(path)) return beginNow(path, old, flags, as)
+  function begin(path: VirtualPath, old: Stat, as?: Own): Awaitable<Overwrite> {
+    if (!refusals.has(path)) return beginNow(path, old, as)
     return then(book.exactFree(), (free) => {
       refusals.check(path, free)
-      return beginNow(path, old, flags, as)
+      return beginNow(path, old, as)
     })
   }
 
-  function beginNow(path: VirtualPath, old: Stat, flags: OpenFlags, as?: Own): Overwrite {
+  function beginNow(path: VirtualPath, old: Stat, as?: Own): Overwrite {
     // A new attempt: what failed before is no longer what a REMOVE means.
     store.takeFailed(account, path, sender, parts.now())
     const loan = loanOf(path, old)
     const id = shelf.newId(path)
     try {
       shelved.begin(id, path)
-      const file = shelf.make(id, old.mode, path)
-      return entered({ id, file, path, loan, appends: flags.append === true, size: 0, reserved: 0 }, as)
+      const file = shelf.make(id, old, path)
+      return entered({ id, file, path, loan, size: 0, reserved: 0 }, as)
     } catch (error) {
       loan.end()
       shelved.letGo(id, path)
@@ -117,7 +129,9 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
       return then(found.kind === 'overwrite' ? found.file.commit() : found.file.decide(), act)
     },
     open: (path, old, flags) =>
-      then(vfs.open(path, { write: true }), (probe) => then(probe.close(), () => begin(path, old, flags))),
+      then(vfs.open(path, { write: true }), (probe) =>
+        then(probe.close(), () => then(begin(path, old), (file) => ownHandle(file, file, flags))),
+      ),
     begin,
     resume({ id, path, size, ...part }) {
       const loan = loanOf(path, stat(path))
@@ -125,7 +139,7 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
         const file = shelf.open(id, path)
         shelved.resumePart({ id, path, size, ...part })
         // Its bytes are reserved whole.
-        return entered({ id, file, path, loan, appends: false, size, reserved: size })
+        return entered({ id, file, path, loan, size, reserved: size })
       } catch (error) {
         loan.end()
         throw error

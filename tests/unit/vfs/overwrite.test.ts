@@ -15,6 +15,8 @@ import {
   UNTRUNCATED,
 } from '../../support/staged-files.ts'
 
+const NOT_ROOT = process.getuid?.() !== 0 && 'only root gives files away'
+
 test('overwrite: the mode of the old file is kept', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
@@ -26,6 +28,19 @@ test('overwrite: the mode of the old file is kept', async () => {
   await file.close()
 
   assert.equal((await vfs.stat(p('/a'))).mode & 0o7777, 0o640)
+})
+
+test('overwrite: the owner of the old file is kept', { skip: NOT_ROOT }, async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await vfs.setstat(p('/a'), { uid: 1234, gid: 5678, mode: 0o640 })
+
+  await put(vfs, '/a', 'the new')
+
+  const { uid, gid, mode } = await vfs.stat(p('/a'))
+  assert.deepEqual({ uid, gid, mode: mode & 0o7777 }, { uid: 1234, gid: 5678, mode: 0o640 })
+  assert.equal(await onDisk(ada, 'a'), 'the new')
 })
 
 test('overwrite: a file that nobody may write is refused at OPEN, however it is opened', async () => {

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, NEW, onDisk, p, put } from '../../support/staged-files.ts'
+import { balanced, bytes, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
 
 test('within the session: the name means the staged file', async () => {
   await using ada = await stagedAccount()
@@ -112,4 +112,124 @@ test('within the session: after a rename has committed it, the handle goes on wi
   assert.equal((await vfs.stat(p('/b'))).mode & 0o777, 0o640)
   await balanced(ada)
   await file.close()
+})
+
+test('within the session: a link to what is staged stays a link, and what is done to it is done to the link', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await vfs.symlink('a', p('/link'))
+  const file = await vfs.open(p('/link'), NEW)
+  await file.write(bytes('the new one'), 0)
+
+  assert.equal((await vfs.stat(p('/link'), { follow: false })).kind, 'symlink')
+  assert.equal((await vfs.stat(p('/link'))).size, 11)
+  await vfs.setstat(p('/link'), { mtime: 1_000_000_000, atime: 1 }, { follow: false })
+
+  await file.close()
+  assert.equal((await vfs.stat(p('/link'), { follow: false })).mtime, 1_000_000_000)
+  assert.notEqual((await vfs.stat(p('/a'))).mtime, 1_000_000_000)
+  assert.equal(await onDisk(ada, 'a'), 'the new one')
+})
+
+test('within the session: an overwrite is no reason why a link in a circle cannot be seen, replaced or removed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await put(vfs, '/b', 'another')
+  for (const name of ['/x', '/y', '/z']) await vfs.symlink(name.slice(1), p(name))
+  const file = await vfs.open(p('/a'), NEW)
+
+  assert.equal((await vfs.stat(p('/x'), { follow: false })).kind, 'symlink')
+  await refuses('EEXIST', () => vfs.open(p('/x'), { ...NEW, exclusive: true }))
+  await vfs.rename(p('/b'), p('/x'), { replace: true })
+  await vfs.rename(p('/y'), p('/w'), { replace: false })
+  await vfs.unlink(p('/z'))
+
+  assert.deepEqual((await readdir(ada.home)).sort(), ['a', 'w', 'x'])
+  await file.close()
+})
+
+test('within the session: EXCL finds what is staged there already, and a handle to read does not write', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new'), 0)
+
+  await refuses('EEXIST', () => vfs.open(p('/a'), { write: true, create: true, exclusive: true }))
+  const reader = await vfs.open(p('/a'), { read: true })
+  await refuses('EBADF', () => reader.write(bytes('x'), 0))
+  await refuses('EBADF', () => reader.truncate(0))
+
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+})
+
+for (const durable of ['never', 'overwrite'] as const) {
+  test(`within the session: the CLOSE of one handle commits, and the others go on with the file (durable: ${durable})`, async () => {
+    await using ada = await stagedAccount({ durable })
+    const vfs = await ada.session()
+    const fileDescriptors = () => readdirSync('/proc/self/fd').length
+    await put(vfs, '/a', 'the old')
+    const before = fileDescriptors()
+    const first = await vfs.open(p('/a'), NEW)
+    const second = await vfs.open(p('/a'), { read: true, write: true })
+    const reader = await vfs.open(p('/a'), { read: true })
+    await first.write(bytes('the new'), 0)
+
+    await first.close()
+    assert.equal(await onDisk(ada, 'a'), 'the new')
+    await second.write(bytes(' one'), 7)
+    const into = Buffer.alloc(20)
+    assert.equal(await reader.read([into], 0), 11)
+    assert.equal(into.toString('latin1', 0, 11), 'the new one')
+
+    await reader.close()
+    await second.close()
+    await refuses('EBADF', () => second.write(bytes('x'), 0))
+    assert.equal(fileDescriptors(), before)
+    await balanced(ada)
+  })
+}
+
+test('within the session: of several handles one appends alone, also after a rename has committed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const appender = await vfs.open(p('/a'), { ...NEW, append: true })
+  await appender.write(bytes('123'), 77)
+  const writer = await vfs.open(p('/a'), { write: true })
+
+  await writer.write(bytes('AB'), 0)
+  await appender.write(bytes('4'), 0)
+  await vfs.rename(p('/a'), p('/b'), { replace: false })
+  await appender.write(bytes('5'), 0)
+  await appender.write(bytes('6'), 0)
+  await writer.write(bytes('C'), 2)
+
+  await writer.close()
+  await appender.close()
+  assert.equal(await onDisk(ada, 'b'), 'ABC456')
+  await balanced(ada)
+})
+
+test('within the session: a TRUNC of what the session is writing in place is in place: both handles mean one file', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  const first = await vfs.open(p('/a'), { read: true, write: true })
+  await first.write(bytes('THE'), 0)
+
+  const second = await vfs.open(p('/a'), NEW)
+  await second.write(bytes('new'), 0)
+  await second.close()
+  await first.write(bytes('er'), 3)
+  await first.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'newer')
+  const third = await vfs.open(p('/a'), NEW)
+  assert.equal(await onDisk(ada, 'a'), 'newer')
+  await third.close()
+  await balanced(ada)
 })
