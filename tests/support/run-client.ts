@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly cwd?: string
   /** The whole environment; this process's own when left out. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Seconds after which it is killed. */
+  /** Seconds after which it is killed, and all that it has started; what Python waits for is said then. */
   readonly seconds?: number
   /** Kills it (SIGKILL). */
   readonly signal?: AbortSignal | undefined
@@ -28,11 +28,28 @@ export function run(program: string, args: readonly string[], options: RunOption
   const { input, cwd, env = process.env, seconds = 90, signal } = options
   const command = [program, ...args].join(' ')
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(program, args, {
+      cwd,
+      env: { PYTHONFAULTHANDLER: '1', ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
     const out: Buffer[] = []
     const err: Buffer[] = []
     const kill = (): void => void child.kill('SIGKILL')
-    const late = setTimeout(kill, seconds * 1000)
+    const late = setTimeout(() => {
+      err.push(Buffer.from(`\nkilled after ${seconds} s\n`))
+      killAll('SIGABRT')
+      setTimeout(killAll, 2_000, 'SIGKILL').unref()
+    }, seconds * 1000)
+    const killAll = (name: NodeJS.Signals): void => {
+      try {
+        process.kill(-child.pid!, name)
+      } catch (error) {
+        // All of them have ended.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }
     signal?.addEventListener('abort', kill, { once: true })
     child.stdout.on('data', (bytes: Buffer) => out.push(bytes))
     child.stderr.on('data', (bytes: Buffer) => err.push(bytes))
@@ -75,10 +92,13 @@ export function without(...programs: readonly string[]): string | false {
   return `${missing.join(', ')} is not installed`
 }
 
-/** The Python that has a module: the one in the path, or the system's, which is where apt puts modules. */
+/** The real path of the Python that has a module for everybody: the one in the path, or the system's, which is where apt puts modules. */
 export function pythonWith(module: string): string | undefined {
-  const pythons = ['python3', '/usr/bin/python3']
-  return pythons.find((python) => spawnSync(python, ['-c', `import ${module}`]).status === 0)
+  for (const python of ['python3', '/usr/bin/python3']) {
+    const { status, stdout } = spawnSync(python, ['-s', '-c', `import sys, ${module}; print(sys.executable)`])
+    if (status === 0) return stdout.toString().trim()
+  }
+  return undefined
 }
 
 /** `without` for a module of Python. */
