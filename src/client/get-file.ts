@@ -18,12 +18,12 @@ import {
   NO_MD5,
   NOT_ASKED,
   PART,
+  readWindow,
   refused,
   SMALL,
   statOrNone,
   type TransferParts,
   type TransferWishes,
-  WINDOW,
 } from './transfer.ts'
 
 /** What is known of a file before it is fetched. */
@@ -168,7 +168,7 @@ async function fetch(
         from,
         to: size,
         chunk: line.vfs.session.limits.read,
-        window: WINDOW,
+        window: readWindow(line.vfs.session.roundTripMs()),
         signal: parts.signal,
         onProgress(done) {
           trail?.reached(done)

@@ -1,6 +1,7 @@
 // Over 300 lines: one session's requests, their order and their replies lie in the same few fields; apart they would be shared.
 import { OpError } from '../base/error.ts'
 import { type Dialed, lost, type Subsystem } from '../ssh/dial.ts'
+import { roundTrip } from '../ssh/round-trip.ts'
 import { Builder, packetOf } from '../wire/builder.ts'
 import { Status, Type } from '../wire/constants.ts'
 import { Cursor } from '../wire/cursor.ts'
@@ -37,6 +38,8 @@ interface Waiter {
 export interface SftpSession {
   readonly extensions: ReadonlyMap<string, string>
   readonly limits: SessionLimits
+  /** The shortest time in which a question was answered while no other was under way, in ms; Infinity: none was yet. */
+  readonly roundTripMs: () => number
   /** A reply of this kind; a STATUS that is not ok is its OpError. `path` is for its sentence. */
   ask<Kind extends Reply['type']>(kind: Kind, request: Ask, path?: string): Promise<Answer<Kind>>
   /** An extension's reply, behind its head. ENOTSUP. */
@@ -92,6 +95,7 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
   let subsystem: Subsystem | undefined
   let flushing = false
   let lastId = 0
+  const trip = roundTrip()
 
   const stop = (error: OpError): void => {
     if (over !== undefined) return
@@ -191,8 +195,11 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
     return new Promise((resolve, reject) => {
       if (over !== undefined) return reject(over)
       const id = nextId()
+      const isAlone = waiting.size === 0
+      if (isAlone) trip.told()
       waiting.set(id, {
         packet(packet) {
+          if (isAlone) trip.heard()
           try {
             resolve(answer(packet))
           } catch (error) {
@@ -239,6 +246,7 @@ export async function openSession(dialed: Dialed): Promise<SftpSession> {
   const session: SftpSession = {
     extensions,
     limits: { read: DATA_OF_ALL, write: DATA_OF_ALL, handles: 0 },
+    roundTripMs: () => trip.ms,
     ask,
     extended,
     readdir: (handle, path) =>
