@@ -17,6 +17,7 @@ import {
   md5HashFields,
   ofName,
 } from './hash-requests.ts'
+import { namedPath, noFolder } from './named-path.ts'
 import { change, move, oneName } from './path-requests.ts'
 import { resume, resumeFields } from './resume-request.ts'
 import type { SftpSession } from './session.ts'
@@ -45,7 +46,7 @@ function row<T>(
 
 const none = (): undefined => undefined
 const onePath = (fields: Cursor) => virtualPath(fields.text())
-const twoPaths = (fields: Cursor) => ({ from: onePath(fields), to: onePath(fields) })
+const twoPaths = (fields: Cursor) => ({ from: namedPath(fields.text()), to: namedPath(fields.text()) })
 const oneHandle = (fields: Cursor) => fields.text()
 
 /** What is advertised is what is served: both come from here. OpenSSH's are described in its PROTOCOL, 4; ours in PROTOCOL.md. */
@@ -65,7 +66,7 @@ const EXTENSIONS: ReadonlyMap<string, Row> = new Map<string, Row>([
     'lsetstat@openssh.com',
     row(
       '1',
-      (fields) => ({ path: onePath(fields), attrs: decodeAttrs(fields) }),
+      (fields) => ({ path: namedPath(fields.text()), attrs: decodeAttrs(fields) }),
       ({ path, attrs }, session) => change(path, attrs, false, session),
     ),
   ],
@@ -161,8 +162,9 @@ function named(name: string, { body }: CheckedFile): Reply {
 
 /** hardlink@openssh.com. EEXIST, ENOENT, EPERM where quota forbids it. */
 function hardlink({ from, to }: ReturnType<typeof twoPaths>, { vfs, log }: SftpSession): Awaitable<Reply> {
-  return then(vfs.link(from, to), () => {
-    log.info('hardlink', { path: shown(from), to: shown(to) })
+  const made = noFolder(from, vfs, () => noFolder(to, vfs, () => vfs.link(from.path, to.path)))
+  return then(made, () => {
+    log.info('hardlink', { path: shown(from.path), to: shown(to.path) })
     return OK
   })
 }

@@ -1,10 +1,10 @@
 import { type Awaitable, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { virtualPath } from '../vfs/path.ts'
 import type { OpenFlags } from '../vfs/vfs.ts'
 import { OK, type Reply } from '../wire/replies.ts'
 import type { RequestOf } from '../wire/requests.ts'
+import { asFolder, namedPath } from './named-path.ts'
 import type { SftpSession } from './session.ts'
 
 /**
@@ -17,13 +17,15 @@ export function open(
 ): Awaitable<Reply> {
   const { handles, vfs, log, clock } = session
   handles.checkRoom()
-  const path = virtualPath(text)
+  const named = namedPath(text)
+  const { path } = named
   const flags = usable(asked)
-  if (flags.create && text.endsWith('/')) {
+  if (flags.create && named.folder) {
     throw new OpError('EISDIR', `"${shown(text)}" names a folder: make it first, or leave the slash out`)
   }
   const { mode } = attrs
-  return then(vfs.open(path, flags, mode === undefined ? undefined : { mode }), (file): Reply => {
+  const opened = asFolder(named, vfs, () => vfs.open(path, flags, mode === undefined ? undefined : { mode }))
+  return then(opened, (file): Reply => {
     log.info('open', { path: shown(path), flags: flagWords(flags), mode: octal(mode ?? 0o666) })
     return { type: 'handle', handle: handles.addFile(file, path, flags, clock.now()) }
   })

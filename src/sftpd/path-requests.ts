@@ -1,35 +1,37 @@
 import { type Awaitable, then } from '../base/awaitable.ts'
 import { shown } from '../base/escape.ts'
 import { virtualPath } from '../vfs/path.ts'
-import type { VirtualPath } from '../vfs/vfs.ts'
 import { OK, type Reply } from '../wire/replies.ts'
 import type { RequestOf } from '../wire/requests.ts'
 import { octal } from './file-requests.ts'
+import { asFolder, asMoved, look, type NamedPath, namedPath, noFolder } from './named-path.ts'
 import type { SftpSession } from './session.ts'
 
 /** STAT (§6.8). ENOENT, EACCES. */
 export function stat({ path }: RequestOf<'stat'>, { vfs }: SftpSession): Awaitable<Reply> {
-  return then(vfs.stat(virtualPath(path), { follow: true }), (stat): Reply => ({ type: 'attrs', stat }))
+  return then(look(namedPath(path), true, vfs), (stat): Reply => ({ type: 'attrs', stat }))
 }
 
 /** LSTAT (§6.8). ENOENT, EACCES. */
 export function lstat({ path }: RequestOf<'lstat'>, { vfs }: SftpSession): Awaitable<Reply> {
-  return then(vfs.stat(virtualPath(path), { follow: false }), (stat): Reply => ({ type: 'attrs', stat }))
+  return then(look(namedPath(path), false, vfs), (stat): Reply => ({ type: 'attrs', stat }))
 }
 
 /** SETSTAT (§6.9). ENOENT, EACCES, EDQUOT. */
 export function setstat({ path, attrs }: RequestOf<'setstat'>, session: SftpSession): Awaitable<Reply> {
-  return change(virtualPath(path), attrs, true, session)
+  return change(namedPath(path), attrs, true, session)
 }
 
 /** SETSTAT of a link itself: lsetstat@openssh.com is the same without following. */
 export function change(
-  path: VirtualPath,
+  named: NamedPath,
   attrs: RequestOf<'setstat'>['attrs'],
   follow: boolean,
   { vfs, log }: SftpSession,
 ): Awaitable<Reply> {
-  return then(vfs.setstat(path, attrs, { follow }), () => {
+  const { path, folder } = named
+  const set = () => vfs.setstat(path, attrs, { follow: follow || folder })
+  return then(asFolder(named, vfs, set), () => {
     log.info('setstat', { path: shown(path), ...attrs, mode: octal(attrs.mode) })
     return OK
   })
@@ -37,8 +39,10 @@ export function change(
 
 /** REMOVE (§6.5). ENOENT, EISDIR, EACCES. */
 export function remove({ path: text }: RequestOf<'remove'>, { vfs, log }: SftpSession): Awaitable<Reply> {
-  const path = virtualPath(text)
-  return then(vfs.unlink(path), () => {
+  const named = namedPath(text)
+  const { path } = named
+  const removed = noFolder(named, vfs, () => vfs.unlink(path))
+  return then(removed, () => {
     log.info('remove', { path: shown(path) })
     return OK
   })
@@ -72,7 +76,12 @@ export function realpath({ path }: RequestOf<'realpath'>, { vfs }: SftpSession):
 
 /** READLINK (§6.10). ENOENT, EINVAL. */
 export function readlink({ path }: RequestOf<'readlink'>, { vfs }: SftpSession): Awaitable<Reply> {
-  return then(vfs.readlink(virtualPath(path)), oneName)
+  const named = namedPath(path)
+  // The folder that a link leads to is none.
+  return then(
+    noFolder(named, vfs, () => vfs.readlink(named.path)),
+    oneName,
+  )
 }
 
 export function oneName(name: string): Reply {
@@ -81,18 +90,19 @@ export function oneName(name: string): Reply {
 
 /** RENAME (§6.5): never over something that is there. ENOENT, EEXIST, EACCES. */
 export function rename({ from, to }: RequestOf<'rename'>, session: SftpSession): Awaitable<Reply> {
-  return move(virtualPath(from), virtualPath(to), false, session)
+  return move(namedPath(from), namedPath(to), false, session)
 }
 
 /** RENAME and posix-rename@openssh.com. */
 export function move(
-  from: VirtualPath,
-  to: VirtualPath,
+  from: NamedPath,
+  to: NamedPath,
   replace: boolean,
   { vfs, log }: SftpSession,
 ): Awaitable<Reply> {
-  return then(vfs.rename(from, to, { replace }), () => {
-    log.info('rename', { path: shown(from), to: shown(to) })
+  const moved = asMoved(from, to, vfs, () => vfs.rename(from.path, to.path, { replace }))
+  return then(moved, () => {
+    log.info('rename', { path: shown(from.path), to: shown(to.path) })
     return OK
   })
 }
@@ -106,10 +116,12 @@ const LINK_FIRST = /^(?:SSH-2\.0-)?(?:WinSCP|ssh2js|AsyncSSH)/
 /** SYMLINK (§6.10). The target is kept as it is written. EEXIST, EACCES. */
 export function symlink({ first, second }: RequestOf<'symlink'>, session: SftpSession): Awaitable<Reply> {
   const [target, link] = LINK_FIRST.test(session.client) ? [second, first] : [first, second]
-  const path = virtualPath(link)
+  const named = namedPath(link)
+  const { path } = named
   // Not for what it gives: a target may be as long as a path may, and has no NUL either.
   virtualPath(target)
-  return then(session.vfs.symlink(target, path), () => {
+  const made = noFolder(named, session.vfs, () => session.vfs.symlink(target, path))
+  return then(made, () => {
     session.log.info('symlink', { path: shown(path), target: shown(target) })
     return OK
   })
