@@ -1,6 +1,7 @@
 import { type Awaitable, then } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { virtualPath } from '../vfs/path.ts'
+import { linkTarget, virtualPath } from '../vfs/path.ts'
 import { OK, type Reply } from '../wire/replies.ts'
 import type { RequestOf } from '../wire/requests.ts'
 import { octal } from './file-requests.ts'
@@ -77,11 +78,11 @@ export function realpath({ path }: RequestOf<'realpath'>, { vfs }: SftpSession):
 /** READLINK (§6.10). ENOENT, EINVAL. */
 export function readlink({ path }: RequestOf<'readlink'>, { vfs }: SftpSession): Awaitable<Reply> {
   const named = namedPath(path)
-  // The folder that a link leads to is none.
-  return then(
-    noFolder(named, vfs, () => vfs.readlink(named.path)),
-    oneName,
-  )
+  const read = asFolder(named, vfs, () => {
+    if (named.folder) throw new OpError('EINVAL', `Is no link: "${shown(named.path)}"`, { path: named.path })
+    return vfs.readlink(named.path)
+  })
+  return then(read, oneName)
 }
 
 export function oneName(name: string): Reply {
@@ -118,9 +119,7 @@ export function symlink({ first, second }: RequestOf<'symlink'>, session: SftpSe
   const [target, link] = LINK_FIRST.test(session.client) ? [second, first] : [first, second]
   const named = namedPath(link)
   const { path } = named
-  // Not for what it gives: a target may be as long as a path may, and has no NUL either.
-  virtualPath(target)
-  const made = noFolder(named, session.vfs, () => session.vfs.symlink(target, path))
+  const made = noFolder(named, session.vfs, () => session.vfs.symlink(linkTarget(target), path))
   return then(made, () => {
     session.log.info('symlink', { path: shown(path), target: shown(target) })
     return OK

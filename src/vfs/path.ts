@@ -23,6 +23,14 @@ export function virtualPath(text: string, from: VirtualPath = ROOT): VirtualPath
   return `/${names.join('/')}` as VirtualPath
 }
 
+/** `text` (a byte string) as what a link says: kept as it is written, it need lead nowhere. EINVAL: a NUL; ENAMETOOLONG. */
+export function linkTarget(text: string): string {
+  if (text.length >= MOST_PATH)
+    throw new OpError('ENAMETOOLONG', `A link's target has at most ${MOST_PATH - 1} bytes`)
+  if (text.includes('\0')) throw new OpError('EINVAL', 'A path cannot hold a zero byte')
+  return text
+}
+
 /** The names of a path, from the root: none for '/'. */
 export function namesOf(path: VirtualPath): readonly string[] {
   return splitNames(path)

@@ -5,7 +5,7 @@ import { type Loan, lend, NO_LOAN } from './loan.ts'
 import type { LocalFile } from './local-file.ts'
 import { type Overwrite, overwrite } from './overwrite.ts'
 import { ownHandle } from './own-handle.ts'
-import { nameOf, parentOf, virtualPath } from './path.ts'
+import { isWithin, nameOf, parentOf, virtualPath } from './path.ts'
 import type { StageParts } from './staged.ts'
 import { type SubstituteParts, substitute } from './substitute.ts'
 import type { Undecided } from './undecided.ts'
@@ -25,7 +25,7 @@ export type Own =
 export interface Staging {
   /** Of the name `path`; a link at its end is followed, unless `follow` is false. */
   own(path: VirtualPath, follow?: boolean): Own | undefined
-  /** Does `act` with the name as this session sees it: what is under way for it is committed first. */
+  /** Does `act` with the name as this session sees it: what is under way for it, or in the folder of that name, is committed first. */
   settled<T>(path: VirtualPath, act: () => Awaitable<T>): Awaitable<T>
   /** Of the file `old` at the real name `path`. EACCES, as an open in its place would be. */
   open(path: VirtualPath, old: Stat, flags: OpenFlags): Awaitable<FileHandle>
@@ -42,16 +42,32 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
     parts
   const mine = new Map<VirtualPath, Own>()
 
-  function own(path: VirtualPath, follow = true): Own | undefined {
-    if (mine.size === 0) return undefined
+  /** It leads nowhere, and so to nothing that is under way: what is asked for it says why, if it matters there. */
+  function real(path: VirtualPath): VirtualPath | undefined {
     try {
-      if (follow) return mine.get(now(vfs.realpath(path)))
-      return mine.get(virtualPath(nameOf(path), now(vfs.realpath(parentOf(path)))))
+      return now(vfs.realpath(path))
     } catch (error) {
-      // It leads nowhere, and so to nothing that is under way: what is asked for it says why, if it matters there.
       if (isOpError(error)) return undefined
       throw error
     }
+  }
+  /** A link at the end stays one. */
+  function unfollowed(path: VirtualPath): VirtualPath | undefined {
+    const folder = real(parentOf(path))
+    return folder && virtualPath(nameOf(path), folder)
+  }
+  function own(path: VirtualPath, follow = true): Own | undefined {
+    if (mine.size === 0) return undefined
+    const name = follow ? real(path) : unfollowed(path)
+    return name && mine.get(name)
+  }
+  /** What is under way for the name, or in the folder of that name: there without what failed, whose CLOSE says so. */
+  function within(path: VirtualPath): readonly Own[] {
+    if (mine.size === 0) return []
+    const [file, folder] = [real(path), unfollowed(path)]
+    const isInside = (name: VirtualPath, of: Own): boolean =>
+      folder !== undefined && isWithin(name, folder) && !(of.kind === 'overwrite' && of.file.broken)
+    return [...mine].filter(([name, of]) => name === file || isInside(name, of)).map(([, of]) => of)
   }
 
   /** Refuses what was refused a moment ago. */
@@ -124,9 +140,10 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
   return {
     own,
     settled(path, act) {
-      const found = own(path)
-      if (found === undefined) return act()
-      return then(found.kind === 'overwrite' ? found.file.commit() : found.file.decide(), act)
+      let settling: Awaitable<void> = undefined
+      for (const { kind, file } of within(path))
+        settling = then(settling, () => (kind === 'overwrite' ? file.commit() : file.decide()))
+      return then(settling, act)
     },
     open: (path, old, flags) =>
       then(vfs.open(path, { write: true }), (probe) =>

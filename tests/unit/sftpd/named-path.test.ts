@@ -112,3 +112,26 @@ test('a path that ends in a slash: a folder is made, moved, changed and removed 
   assert.equal((await running.vfs.stat(p('/folder'))).mode & 0o777, 0o700)
   assert.deepEqual(await names(running), ['file', 'folder', 'to-file', 'to-folder', 'to-nothing'])
 })
+
+test('READLINK: of a folder it is an argument that cannot be, however the folder is named', async () => {
+  const running = await started()
+
+  for (const path of ['/folder', '/folder/', '/to-folder/', '/', '.'])
+    assert.equal(await status(running, { type: 'readlink', id: 1, path }), Status.badMessage, path)
+})
+
+test('SYMLINK: its target is no path yet, and is kept as it is written, up to what the disk takes', async () => {
+  const running = await started()
+
+  for (const first of ['x'.repeat(256), `/${'y'.repeat(4094)}`, 'folder/../', '\xff\xfe']) {
+    const made: Request = { type: 'symlink', id: 1, first, second: '/made' }
+    assert.equal(await status(running, made), Status.ok, first)
+    const { names } = await running.answer('name', { type: 'readlink', id: 1, path: '/made' })
+    assert.equal(names[0]!.name, first)
+    await running.answers({ type: 'remove', id: 1, path: '/made' })
+  }
+  for (const first of ['x'.repeat(4096), 'a\0b']) {
+    const made: Request = { type: 'symlink', id: 1, first, second: '/made' }
+    assert.equal(await status(running, made), Status.badMessage, first)
+  }
+})

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+import { balanced, bytes, NEW, onDisk, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
 
 test('within the session: the name means the staged file', async () => {
   await using ada = await stagedAccount()
@@ -231,5 +231,29 @@ test('within the session: a TRUNC of what the session is writing in place is in 
   const third = await vfs.open(p('/a'), NEW)
   assert.equal(await onDisk(ada, 'a'), 'newer')
   await third.close()
+  await balanced(ada)
+})
+
+test('within the session: RENAME of a folder commits what is staged in it first, and the handle goes on with the file there', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await vfs.mkdir(p('/d'))
+  await vfs.mkdir(p('/other'))
+  for (const path of ['/d/a', '/d/b', '/other/a']) await put(vfs, path, 'the old one')
+  const staged = await vfs.open(p('/d/a'), NEW)
+  await staged.write(bytes('the new'), 0)
+  const undecided = await vfs.open(p('/d/b'), UNTRUNCATED)
+  await undecided.write(bytes('THE'), 0)
+  const elsewhere = await vfs.open(p('/other/a'), NEW)
+
+  await vfs.rename(p('/d'), p('/e'), { replace: false })
+
+  await staged.write(bytes('!'), 7)
+  await undecided.write(bytes('!'), 3)
+  for (const file of [staged, undecided]) await file.close()
+  assert.equal(await onDisk(ada, 'e/a'), 'the new!')
+  assert.equal(await onDisk(ada, 'e/b'), 'THE!old one')
+  assert.equal(await onDisk(ada, 'other/a'), 'the old one')
+  await elsewhere.close()
   await balanced(ada)
 })
