@@ -76,7 +76,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       throw error
     }
   }
-  const overwrites = staging(vfs, parts, stat)
+  const overwrites = staging(vfs, parts, stat, inPlace)
   const { own, settled } = overwrites
 
   function open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {

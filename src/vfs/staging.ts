@@ -37,7 +37,13 @@ export interface Staging {
   abandon(): Promise<void>
 }
 
-export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: SubstituteParts['stat']): Staging {
+/** `inPlace`: a handle on a file under its name, as any other of this session. */
+export function staging(
+  vfs: VirtualFileSystem,
+  parts: StageParts,
+  stat: SubstituteParts['stat'],
+  inPlace: (file: FileHandle, path: VirtualPath) => FileHandle,
+): Staging {
   const { account, shelf, shelved, partials, store, openUploads, book, inodes, writers, refusals, sender } =
     parts
   const mine = new Map<VirtualPath, Own>()
@@ -119,7 +125,7 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
         durable: parts.durable !== 'never',
         place: (id, size, reserved) =>
           substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, writers, stat }),
-        reopen: (at) => vfs.open(at, { read: true, write: true }),
+        reopen: (at) => then(vfs.open(at, { read: true, write: true }), (file) => inPlace(file, at)),
         over: () => mine.delete(path),
         failed: () => store.addFailed(account, path, sender, parts.now() + FAILED_MS),
       },
@@ -140,10 +146,10 @@ export function staging(vfs: VirtualFileSystem, parts: StageParts, stat: Substit
   return {
     own,
     settled(path, act) {
-      let settling: Awaitable<void> = undefined
-      for (const { kind, file } of within(path))
-        settling = then(settling, () => (kind === 'overwrite' ? file.commit() : file.decide()))
-      return then(settling, act)
+      const settle = ({ kind, file }: Own): Awaitable<void> =>
+        kind === 'overwrite' ? file.commit() : file.decide()
+      const one = (before: Awaitable<void>, of: Own) => then(before, () => settle(of))
+      return then(within(path).reduce(one, undefined), act)
     },
     open: (path, old, flags) =>
       then(vfs.open(path, { write: true }), (probe) =>

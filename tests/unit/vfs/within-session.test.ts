@@ -257,3 +257,21 @@ test('within the session: RENAME of a folder commits what is staged in it first,
   await elsewhere.close()
   await balanced(ada)
 })
+
+test('within the session: what a rename has committed and a handle goes on with is not taken from it by a TRUNC', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  const first = await vfs.open(p('/a'), NEW)
+  await first.write(bytes('the new'), 0)
+  await vfs.rename(p('/a'), p('/b'), { replace: false })
+
+  const second = await vfs.open(p('/b'), NEW)
+  await first.write(bytes('er'), 3)
+  await second.write(bytes('NEW'), 0)
+  await second.close()
+  await first.close()
+
+  assert.equal(await onDisk(ada, 'b'), 'NEWer')
+  await balanced(ada)
+})
