@@ -7,6 +7,8 @@ import type { Around, Held, Share, ShareState, Usage } from './ledger.ts'
 /** Most that is leased ahead of need, in bytes and entries: a bulk upload asks the ledger once in 256 writes of 32 KiB. */
 const SLACK = { bytes: 8 * 1024 * 1024, files: 256 }
 const NO_SLACK = { bytes: 0, files: 0 }
+/** Most bytes of one account: with what other processes hold and lease ahead they are still counted one by one, below 2^53. */
+const MOST_BYTES = 2 ** 52
 /** So many leases are without slack after another process has called it back: it needs the room before we do. */
 const MODEST_LEASES = 64
 
@@ -241,8 +243,10 @@ export class Book {
     )
   }
 
-  /** True: it fits now. A promise from a ledger that answers later. */
+  /** True: it fits now. A promise from a ledger that answers later. EFBIG for what cannot be counted. */
   #lease(bytes: number, files: number): Awaitable<boolean> {
+    if (this.#used + this.#reserved + bytes > MOST_BYTES)
+      throw new OpError('EFBIG', `Too large: an account holds ${showBytes(MOST_BYTES)} at most`)
     const need = {
       bytes: Math.max(0, this.#used + this.#reserved + bytes - this.#held.heldBytes),
       files: files === 0 ? 0 : Math.max(0, this.#files + files - this.#held.heldFiles),

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, isPartial, NEW, onDisk, p, refuses } from '../../support/staged-files.ts'
+import { balanced, bytes, isPartial, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
 
 test('new file: is partial until CLOSE, for every session', async () => {
   await using ada = await stagedAccount()
@@ -104,4 +104,19 @@ test("new file: a hole beyond the reorder window is the client's own, and stays"
     assert.equal((await readFile(join(ada.home, 'a'))).toString('latin1', 0, 5), '12345')
     await vfs.unlink(p('/a'))
   }
+})
+
+test('new file: further out than all bytes can be counted it is too large, also where there is no quota', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'content')
+  const file = await vfs.open(p('/b'), NEW)
+
+  await refuses('EFBIG', () => file.write(bytes('x'), Number.MAX_SAFE_INTEGER - 1), /Too large/)
+  await refuses('EFBIG', () => file.setstat({ size: Number.MAX_SAFE_INTEGER }), /Too large/)
+  await refuses('EFBIG', () => vfs.setstat(p('/a'), { size: Number.MAX_SAFE_INTEGER }), /Too large/)
+
+  await put(vfs, '/c', 'content')
+  await file.abandon()
+  await balanced(ada)
 })
