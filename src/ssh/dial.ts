@@ -151,7 +151,7 @@ export async function dial(
     if (signal?.aborted) throw new OpError('ECANCELED', 'Cancelled', { cause })
     throw refusal ?? explain(cause, host, port, user, late.passed())
   } finally {
-    late.stop()
+    late.end()
     signal?.removeEventListener('abort', cut)
   }
   return dialedOver(peer, options, gone.promise, () => agreed, cut, opened?.lends)
@@ -315,20 +315,26 @@ const KNOWN_KEYS = new Set([
   'ecdsa-sha2-nistp521',
 ])
 
-/** Time that runs only while nobody is asked anything. */
+/** Time that runs only while nobody is asked anything, until it has ended: the host's key is checked whenever keys are renewed. */
 function patience(ms: number, tooLate: () => void) {
   let handle: NodeJS.Timeout | undefined
   let isOver = false
+  let hasEnded = false
   const stop = (): void => clearTimeout(handle)
+  const end = (): void => {
+    hasEnded = true
+    stop()
+  }
   const start = (): void => {
     stop()
+    if (hasEnded) return
     handle = setTimeout(() => {
       isOver = true
       tooLate()
     }, ms)
   }
   start()
-  return { start, stop, passed: () => isOver }
+  return { start, stop, end, passed: () => isOver }
 }
 
 function explain(cause: unknown, host: string, port: number, user: string, late: boolean): OpError {

@@ -5,7 +5,11 @@ import { logIn } from '../../src/ssh/log-in.ts'
 import { ADA, wantedPath } from './start-porch.ts'
 
 /** A connection of our client to a porch of `startPorch`, logged in as ada. */
-export async function dialPorch(port: number, dataPath = wantedPath()): Promise<Dialed> {
+export async function dialPorch(
+  port: number,
+  dataPath = wantedPath(),
+  checkHost: () => Promise<boolean> = async () => true,
+): Promise<Dialed> {
   const peer = new ssh2.Client()
   peer.on('error', () => {})
   return dial(
@@ -23,7 +27,7 @@ export async function dialPorch(port: number, dataPath = wantedPath()): Promise<
       user: ADA.name,
       patienceMs: 20_000,
       hostKeyTypes: [],
-      checkHost: async () => true,
+      checkHost,
       login: logIn({
         user: ADA.name,
         password: ADA.password,
