@@ -237,13 +237,20 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     closed = true
   }
   const commitEarly = (): Awaitable<void> => {
-    early ??= {
-      done: then(commit(), () =>
-        then(parts.reopen(path), (opened) => {
-          if (handles === 0) return opened.abandon()
-          below = opened
-        }),
-      ),
+    if (early !== undefined) return early.done
+    const reopened = (): Awaitable<void> =>
+      then(parts.reopen(path), (opened) => {
+        if (handles === 0) return opened.abandon()
+        below = opened
+      })
+    try {
+      early = { done: then(commit(), reopened) }
+    } catch (error) {
+      // The CLOSE says it, too. Nobody may be there any more to hear it.
+      const failing = Promise.reject(error)
+      failing.catch(() => {})
+      early = { done: failing }
+      throw error
     }
     return early.done
   }

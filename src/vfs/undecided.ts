@@ -30,9 +30,11 @@ export interface Undecided extends FileHandle {
  * file, and goes on in place.
  */
 export function undecided(old: FileHandle, { oldSize, refuse, stage }: UndecidedParts): Undecided {
-  let state: 'untouched' | 'staged' | 'in place' = 'untouched'
+  /** Committed: before its CLOSE; the staged handle goes on with the file under its name. */
+  let state: 'untouched' | 'staged' | 'in place' | 'committed' = 'untouched'
   let staged: Overwrite | undefined
   let sized = false
+  const isStaged = (): boolean => state === 'staged' || state === 'committed'
   /** Why its first WRITE was refused: then all of it is. */
   let refused: unknown
 
@@ -51,6 +53,8 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
       await old.write([slice.subarray(0, count)], at)
       at += count
     }
+    // What lay behind the size that was set is gone, and does not come back by a hole.
+    if (sized) await old.truncate(from.size)
     state = 'in place'
     from.discard()
   }
@@ -67,6 +71,7 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
     if (state !== 'staged') return
     if (!staged!.broken && !replaces(staged!)) return intoPlace(staged!)
     old.abandon()
+    state = 'committed'
     return staged!.commit()
   }
   /** The CLOSE says so, and holds nothing any more. */
@@ -76,7 +81,7 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
   }
   const abandon = (): Awaitable<void> => {
     old.abandon()
-    return state === 'staged' ? staged!.abandon() : undefined
+    return isStaged() ? staged!.abandon() : undefined
   }
   const mayBegin = (offset: number): void => {
     if (refused !== undefined) throw refused
@@ -87,11 +92,11 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
       throw error
     }
   }
-  const current = (): FileHandle => (state === 'staged' ? staged! : old)
+  const current = (): FileHandle => (isStaged() ? staged! : old)
 
   const changes: Partial<FileHandle> = {
     write(data, offset) {
-      if (state === 'in place') return old.write(data, offset)
+      if (state === 'in place' || state === 'committed') return current().write(data, offset)
       if (state === 'untouched') {
         mayBegin(offset)
         const begun = offset === 0 && lengthOf(data) > 0 ? stage() : undefined
@@ -109,15 +114,18 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
     },
     truncate(to) {
       if (refused !== undefined) throw refused
+      if (state === 'committed') return staged!.truncate(to)
       if (state !== 'staged' || to > staged!.size) return inPlace(() => old.truncate(to))
       sized = true
       return staged!.truncate(to)
     },
     setstat(attrs) {
       if (refused !== undefined) throw refused
-      if (state === 'staged' && attrs.size !== undefined && attrs.size > staged!.size)
-        return inPlace(() => old.setstat(attrs))
-      if (state === 'staged' && attrs.size !== undefined) sized = true
+      const { size } = attrs
+      if (size !== undefined && state !== 'committed') {
+        if (state !== 'staged' || size > staged!.size) return inPlace(() => old.setstat(attrs))
+        sized = true
+      }
       return current().setstat(attrs)
     },
     // What is open to be read too is never staged: the old file says so at once, as it is quick or not.
@@ -133,7 +141,8 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
         return then(old.close(), () => {
           throw refused
         })
-      if (state !== 'staged') return old.close()
+      if (!isStaged()) return old.close()
+      if (state === 'committed') return staged!.close()
       const file = staged!
       if (!file.broken && !replaces(file)) return intoPlace(file).then(() => old.close(), notMoved)
       // No longer one who has the old file open: it is about to be replaced.

@@ -88,6 +88,36 @@ test('in place: what only changes a part of a file is done in the old file', asy
     [
       'AB34567890\0\0',
       async (file) => {
+        await file.setstat({ size: 12 })
+        await file.write(bytes('AB'), 0)
+      },
+    ],
+    [
+      'A\0\0\0\0',
+      async (file) => {
+        await file.write(bytes('ABC'), 0)
+        await file.truncate(1)
+        await file.truncate(5)
+      },
+    ],
+    [
+      'AB\0\0CD',
+      async (file) => {
+        await file.write(bytes('ABC'), 0)
+        await file.setstat({ size: 2 })
+        await file.write(bytes('CD'), 4)
+      },
+    ],
+    [
+      'abcdefghij\0\0',
+      async (file) => {
+        await file.setstat({ size: 12 })
+        await file.write(bytes('abcdefghij'), 0)
+      },
+    ],
+    [
+      'AB34567890\0\0',
+      async (file) => {
         await file.write(bytes('AB'), 0)
         await file.truncate(12)
       },
@@ -134,6 +164,26 @@ test('in place: an OPEN within the session sees what was written so far', async 
   const into = Buffer.alloc(10)
   await reader.read([into], 0)
   assert.equal(into.toString('latin1'), 'AB34567890')
+})
+
+test('plain scp: when an OPEN of the session has committed it, the handle goes on with the file anywhere in it', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcdefghij'), 0)
+  const again = await vfs.open(p('/a'), UNTRUNCATED)
+  assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
+
+  await file.write(bytes('XY'), 3)
+  await file.truncate(8)
+  await file.setstat({ size: 9 })
+  assert.equal((await file.stat()).size, 9)
+  await file.close()
+  await again.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'abcXYfgh\0')
+  await balanced(ada)
 })
 
 test('in place: a file that is opened to be read too is written in place', async () => {

@@ -275,3 +275,20 @@ test('within the session: what a rename has committed and a handle goes on with 
   assert.equal(await onDisk(ada, 'b'), 'NEWer')
   await balanced(ada)
 })
+
+for (const flags of [NEW, UNTRUNCATED]) {
+  test(`within the session: what a rename could not commit is no success at CLOSE (${flags.truncate ? 'TRUNC' : 'plain scp'})`, async () => {
+    await using ada = await stagedAccount({ bytes: 20 })
+    const vfs = await ada.session()
+    await put(vfs, '/a', 'the old one')
+    const file = await vfs.open(p('/a'), flags)
+    await file.write(bytes('the new one, '), 0)
+    await refuses('EDQUOT', () => file.write(bytes('which does not fit'), 13))
+
+    await refuses('EIO', () => vfs.rename(p('/a'), p('/b'), { replace: true }))
+
+    await refuses('EIO', () => file.close())
+    assert.equal(await onDisk(ada, 'a'), 'the old one')
+    await balanced(ada)
+  })
+}
