@@ -99,7 +99,9 @@ async function dots(path: VirtualPath, { vfs }: SftpSession): Promise<Entry[]> {
     ['..', parentOf(path)],
   ] as const) {
     try {
-      entries.push({ name, stat: await vfs.stat(of, { follow: true }) })
+      const stat = await vfs.stat(of, { follow: true })
+      // Another thing may bear the name by now.
+      if (stat.kind === 'directory') entries.push({ name, stat })
     } catch (error) {
       // Removed meanwhile, or not for this account to see: the listing goes on without it.
       if (!isOpError(error)) throw error

@@ -135,3 +135,17 @@ test('SYMLINK: its target is no path yet, and is kept as it is written, up to wh
     assert.equal(await status(running, made), Status.badMessage, first)
   }
 })
+
+test("READDIR: what has taken the folder's name meanwhile is not told as '.'", async () => {
+  const running = await started()
+  const { handle } = await running.answer('handle', { type: 'opendir', id: 1, path: '/empty' })
+  await running.vfs.rmdir(p('/empty'))
+  await running.vfs.rename(p('/file'), p('/empty'), { replace: false })
+
+  const { names } = await running.answer('name', { type: 'readdir', id: 1, handle })
+
+  assert.deepEqual(
+    names.map(({ name }) => name),
+    ['..'],
+  )
+})
