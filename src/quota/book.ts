@@ -245,8 +245,11 @@ export class Book {
 
   /** True: it fits now. A promise from a ledger that answers later. EFBIG for what cannot be counted. */
   #lease(bytes: number, files: number): Awaitable<boolean> {
-    if (this.#used + this.#reserved + bytes > MOST_BYTES)
+    if (this.#used + this.#reserved + bytes > MOST_BYTES) {
+      // Where there is a quota, it is that which is passed.
+      if (this.#look().limits.bytes !== null) return false
       throw new OpError('EFBIG', `Too large: an account holds ${showBytes(MOST_BYTES)} at most`)
+    }
     const need = {
       bytes: Math.max(0, this.#used + this.#reserved + bytes - this.#held.heldBytes),
       files: files === 0 ? 0 : Math.max(0, this.#files + files - this.#held.heldFiles),

@@ -120,3 +120,15 @@ test('new file: further out than all bytes can be counted it is too large, also 
   await file.abandon()
   await balanced(ada)
 })
+
+test('new file: further out than all bytes can be counted the quota is used up, where there is one', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+
+  await refuses('EDQUOT', () => file.write(bytes('x'), Number.MAX_SAFE_INTEGER - 1), /^Quota used up/)
+  await refuses('EDQUOT', () => file.setstat({ size: Number.MAX_SAFE_INTEGER }), /^Quota used up/)
+
+  await file.abandon()
+  await balanced(ada)
+})
