@@ -172,7 +172,8 @@ async function bringInput({ channel }: Session, socket: Socket): Promise<void> {
   try {
     for await (const chunk of channel.input) {
       if (socket.destroyed) return
-      if (!writeFrame(socket, FRAME.data, chunk)) await drained(socket)
+      // It is lent, and the socket may keep it.
+      if (!writeFrame(socket, FRAME.data, Buffer.from(chunk))) await drained(socket)
     }
     if (!socket.destroyed) writeFrame(socket, FRAME.end, NOTHING)
   } catch {

@@ -24,7 +24,7 @@ export const cat: Command = {
       let last = '\n'
       try {
         for await (const chunk of readFrom(file, 0, Number.MAX_SAFE_INTEGER, context.signal)) {
-          if (context.columns === undefined) await context.write(chunk.slice())
+          if (context.columns === undefined) await context.write(chunk)
           else {
             // A terminal is not shown what would move its cursor.
             const text = terminalText(decoder.decode(chunk, { stream: true }))

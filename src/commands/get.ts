@@ -34,7 +34,7 @@ export const get: Command = {
     try {
       const { size } = await file.stat()
       const from = await provenOffset(call, name, size)
-      for await (const chunk of readFrom(file, from, size, context.signal)) await context.write(chunk.slice())
+      for await (const chunk of readFrom(file, from, size, context.signal)) await context.write(chunk)
     } finally {
       await file.close()
     }

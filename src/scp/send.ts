@@ -41,7 +41,7 @@ async function sendFile(vfs: VirtualFileSystem, path: VirtualPath, line: ScpLine
     await line.write(`C${modeOf(found)} ${found.size} ${nameOf(path)}\n`)
     await expectOk(line)
     for await (const part of readFrom(file, 0, found.size, line.signal)) {
-      await line.write(part.slice())
+      await line.write(part)
       at += part.length
     }
     // It was cut short while we read: the other side counts on its bytes.

@@ -57,7 +57,8 @@ export function byteChannel(
 
   async function write(stream: NodeJS.WritableStream, bytes: Uint8Array): Promise<void> {
     if (signal.aborted) throw gone()
-    const more = stream.write(bytes)
+    // The stream keeps them longer than whoever wrote them.
+    const more = stream.write(Uint8Array.from(bytes))
     if (!more) await next([stream as StreamChannel, 'drain'])
     while (!signal.aborted && socket.writableLength > most)
       await next([socket as unknown as StreamChannel, 'drain'])

@@ -12,6 +12,7 @@ import { type RenewalLimits, renewKeys } from './keys-renewed.ts'
 import type { Live } from './live.ts'
 import { insideOf } from './peer.ts'
 import { type DrainedPort, plainPort } from './plain-port.ts'
+import { portChannel } from './port-channel.ts'
 import { roundTrip } from './round-trip.ts'
 import type { PacketSink, Session, SessionHandler, SessionRequest } from './session.ts'
 import { type LivePty, livePty } from './tty.ts'
@@ -231,7 +232,12 @@ export function serveConnection(
     request: SessionRequest,
     onSignal: (listener: (name: string) => void) => void,
   ): Promise<void> {
-    const bytes = byteChannel(channel, socket, gone.signal, limits.queued, (sink) => makePort(channel, sink))
+    const port = (sink: PacketSink): DrainedPort => makePort(channel, sink)
+    const pipe = request.type !== 'subsystem' && request.pty === undefined
+    const bytes =
+      pipe && parts.fast !== undefined
+        ? portChannel(channel, gone.signal, port)
+        : byteChannel(channel, socket, gone.signal, limits.queued, port)
     const session: Session = {
       id: `${id}.${++started}`,
       identity: who,

@@ -7,11 +7,11 @@ import type { Log } from '../base/log.ts'
  */
 export interface ByteChannel {
   /**
-   * Ends at the peer's EOF; when the channel closes before, what came is given still, and then it throws ECANCELED.
+   * A chunk is lent until the next is asked for. Ends at the peer's EOF; when the channel closes before, what came is given still, and then it throws ECANCELED.
    * Reading slowly closes the SSH window: that is the back-pressure.
    */
   readonly input: AsyncIterable<Uint8Array>
-  /** Resolves when more may be written; rejects with ECANCELED when channel or connection closes first. */
+  /** Takes a copy. Resolves when more may be written; rejects with ECANCELED when channel or connection closes first. */
   write(bytes: Uint8Array): Promise<void>
   writeError(bytes: Uint8Array): Promise<void>
   /** Sends our EOF; the peer's half stays open. */

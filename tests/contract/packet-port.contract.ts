@@ -179,6 +179,33 @@ export function packetPortContract(dataPath: 'fast' | 'plain'): void {
     )
   })
 
+  test(name('made after the EOF of its client, still hears of the window'), async () => {
+    const sent = randomBytes(50_000)
+    const may = Promise.withResolvers<void>()
+    const late: SessionHandler = async (session) => {
+      await may.promise
+      return portHandler((port, over) => ({
+        end() {
+          const { writer } = port()
+          writer.put(sent)
+          writer.flush()
+          over()
+        },
+      }))(session)
+    }
+    await using porch = await startPorch(late, { dataPath })
+    using channel = await rawChannel(porch.port, { window: 100 })
+
+    channel.sendEof()
+    await channel.answered()
+    may.resolve()
+    await channel.until(() => channel.data().length === 100)
+    channel.adjust(100_000)
+    await channel.until(() => channel.heard.includes('close'))
+
+    assert.deepEqual(channel.data(), sent)
+  })
+
   test(name('takes back what was reserved and not filled, over several packets'), async () => {
     const sent = randomBytes(300_000)
     const handler = portHandler((port, over) => ({

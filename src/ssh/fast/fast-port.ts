@@ -98,7 +98,8 @@ export function openFastPath(): FastPath {
               window.owe(chunk.length)
               take(chunk)
             }
-            if (incoming.state === 'open') {
+            // After its EOF, too: what the peer lets us send more is heard of there.
+            if (incoming.state !== 'closed') {
               intake.receive(incoming.id, {
                 data(bytes) {
                   if (incoming.state !== 'open' || !window.spend(bytes.length)) return false

@@ -1,0 +1,42 @@
+/** What one run of input takes at most: one write to the disk. In bytes. */
+const BLOCK = 256 * 1024
+/** Blocks kept for the next bytes. */
+const MOST_FREE = 4
+
+/** Bytes in order, in memory that is used again: what is given anew for each read is freed late, 64 MiB at a time. */
+export interface LentBlocks {
+  /** Takes a copy. */
+  put(bytes: Uint8Array): void
+  /** The next run; undefined when there is none. It is lent until it is given back. */
+  take(): Uint8Array | undefined
+  give(run: Uint8Array): void
+}
+
+export function lentBlocks(): LentBlocks {
+  /** Those that are full, and the one that is being filled. */
+  const waiting: { readonly bytes: Uint8Array; used: number }[] = []
+  const free: Uint8Array[] = []
+
+  return {
+    put(bytes) {
+      for (let at = 0; at < bytes.length; ) {
+        let last = waiting.at(-1)
+        if (last === undefined || last.used === BLOCK) {
+          last = { bytes: free.pop() ?? new Uint8Array(BLOCK), used: 0 }
+          waiting.push(last)
+        }
+        const count = Math.min(bytes.length - at, BLOCK - last.used)
+        last.bytes.set(bytes.subarray(at, at + count), last.used)
+        last.used += count
+        at += count
+      }
+    },
+    take() {
+      const first = waiting.shift()
+      return first?.bytes.subarray(0, first.used)
+    },
+    give(run) {
+      if (free.length < MOST_FREE) free.push(new Uint8Array(run.buffer))
+    },
+  }
+}

@@ -1,0 +1,4 @@
+import { byteChannelContract } from './byte-channel.contract.ts'
+
+byteChannelContract('fast')
+byteChannelContract('plain')
