@@ -20,7 +20,7 @@ import {
   statOrNone,
   type TransferParts,
   type TransferWishes,
-  WINDOW,
+  writeWindow,
 } from './transfer.ts'
 
 /** Kept from one try of an upload to the next. */
@@ -106,7 +106,7 @@ async function send(
       from,
       to: size,
       chunk: vfs.session.limits.write,
-      window: WINDOW,
+      window: writeWindow(vfs.session.roundTripMs()),
       signal: parts.signal,
       onProgress(done) {
         reached = done
