@@ -40,6 +40,7 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
   const busy = new Set<string>()
   const idle: Worker[] = []
   const all = new Set<Worker>()
+  let isOver = false
 
   function next(): void {
     while (busy.size < threads) {
@@ -66,6 +67,8 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
 
   function giveBack(used: Worker): void {
     used.removeAllListeners('message').removeAllListeners('error')
+    // Its end is waited for, and must keep the process until then.
+    if (isOver) return
     used.unref()
     idle.push(used)
     setTimeout(() => {
@@ -131,6 +134,7 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
       return done.promise
     },
     async [Symbol.asyncDispose]() {
+      isOver = true
       await Promise.all([...all].map((thread) => thread.terminate()))
     },
   }

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict'
+import { openSync } from 'node:fs'
+import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { digests } from '../../../src/transfer/digest.ts'
+import type { FileHandle } from '../../../src/vfs/vfs.ts'
+
+// A thread that nothing holds does not hold the process either: whoever waited for its end waited in vain.
+test('digest: a hash that is answered while all are being ended does not let go of its thread', async (t) => {
+  const hash = digests({ threads: 1 })
+  const descriptor = openSync(import.meta.filename, 'r')
+  const file = { descriptor: () => descriptor } as unknown as FileHandle
+  const answer = hash.of('ada', file, { algorithm: 'md5', offset: 0 })
+  const terminate = Worker.prototype.terminate
+  t.mock.method(Worker.prototype, 'terminate', async function (this: Worker) {
+    await answer
+    return terminate.call(this)
+  })
+  const unref = t.mock.method(Worker.prototype, 'unref')
+
+  await hash[Symbol.asyncDispose]()
+
+  assert.equal(unref.mock.callCount(), 0)
+})
