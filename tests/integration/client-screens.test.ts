@@ -94,7 +94,8 @@ for (const columns of [80, 40])
 
       sameScreen(`client-bar-${what === 'tree' ? 'tree-' : ''}${columns}`, laidOut(shown))
       proxy.cutAfter([])
-      await terminal.sees(what === 'tree' ? /3 files, [\d.]+ MiB in / : /MD5/)
+      // What had come whole when the connection was cut is there already.
+      await terminal.sees(what === 'tree' ? /[23] files, [\d.]+ MiB in / : /MD5/)
     })
 
 test('client at a terminal: ^C in a transfer says how to go on, and the same again does', {
