@@ -49,6 +49,7 @@ export async function listenControl(
   server.listen(path)
   umask(before)
   await once(server, 'listening')
+  server.on('error', failed)
   return {
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy()

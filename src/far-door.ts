@@ -50,6 +50,7 @@ export async function openFarDoor(parts: FarDoorParts): Promise<FarDoor> {
   server.listen(path)
   umask(before)
   await once(server, 'listening')
+  server.on('error', (error) => log.error('server failed', error))
 
   async function drain(ms: number): Promise<void> {
     draining.abort()

@@ -123,7 +123,10 @@ interface Out {
 }
 
 function begin(session: Session, socket: Socket): Out {
-  const tell = (event: FarEvent): void => writeJson(socket, FRAME.event, event)
+  const tell = (event: FarEvent): void => {
+    // After a cut the other process still reads what came before it.
+    if (!socket.writableEnded) writeJson(socket, FRAME.event, event)
+  }
   const { request, draining } = session
   const drain = (): void => tell({ drain: true })
   draining.addEventListener('abort', drain, { once: true })

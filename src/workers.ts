@@ -167,9 +167,18 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
   /** Of one that nobody told to end. */
   async function replace({ since }: Member): Promise<void> {
     failures = clock.elapsed() - since < GOOD_START_MS ? failures + 1 : 0
-    const wait = failures === 0 ? 0 : Math.min(MOST_WAIT_MS, LEAST_WAIT_MS * 2 ** failures)
-    await clock.sleep(wait, stopping.signal).catch(() => {})
-    if (!stopping.signal.aborted) spawn()
+    for (; !stopping.signal.aborted; failures++) {
+      const wait = failures === 0 ? 0 : Math.min(MOST_WAIT_MS, LEAST_WAIT_MS * 2 ** failures)
+      await clock.sleep(wait, stopping.signal).catch(() => {})
+      if (stopping.signal.aborted) return
+      try {
+        spawn()
+        return
+      } catch (error) {
+        // No memory for a process, say: there may be some later.
+        failed(error)
+      }
+    }
   }
 
   /** `replaced`: another one takes the newcomers. */
@@ -192,10 +201,16 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
       if (stopping.signal.aborted) return
       if (old.over) continue
       old.replaced = true
-      await spawn().serving.promise.catch((error: unknown) => {
+      let fresh: Member | undefined
+      try {
+        fresh = spawn()
+        await fresh.serving.promise
+      } catch (error) {
+        // The old one keeps its place, which the new one was for.
         old.replaced = false
+        if (fresh !== undefined) fresh.replaced = !old.over
         throw error
-      })
+      }
       log.info('worker restarts', { worker: old.number })
       await retire(old, settings().drain, true)
     }
@@ -212,8 +227,8 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
       const { host, port } = settings()
       const mostWaiting = (): number => settings()['max-unauthenticated']
       reception = await openReception({ listen: { host, port }, mostWaiting, clock, failed })
-      const first = Array.from({ length: count }, spawn)
       try {
+        const first = Array.from({ length: count }, spawn)
         await Promise.all(first.map(({ serving }) => serving.promise))
       } catch (error) {
         stopping.abort()

@@ -201,6 +201,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     ? undefined
     : createServer({ noDelay: true, pauseOnConnect: fast !== undefined }, welcome)
   const address = tcp === undefined ? parts.listen : await listenAt(tcp, parts.listen)
+  // One that could not be accepted, for want of descriptors or memory, is nobody else's loss.
+  tcp?.on('error', (error) => log.error('server failed', error))
 
   let stopped: Promise<void> | undefined
   const acceptNobody = (): Promise<void> => {
@@ -236,6 +238,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     sessions: live,
     take(socket) {
       if (stopped === undefined) welcome(socket)
+      // Closed here alone: whoever handed it over has it still.
+      else socket.destroy()
       return stopped === undefined
     },
     drain,

@@ -272,6 +272,39 @@ test('workers: started anew one after the other, an upload goes on and nobody is
   assert.match(await admin('server', 'status'), /2 processes/)
 })
 
+function endsLogged(): number {
+  const folder = join(server.var, 'log')
+  const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'))
+  return lines.filter((line) => line.includes('"worker ended"')).length
+}
+
+test('workers: started anew in vain, there are as many as before, and the next time goes well', async () => {
+  const old = workersOf(server)
+  const key = join(server.folder, 'hostkeys', 'ssh_host_ed25519_key')
+  const good = readFileSync(key)
+  const before = endsLogged()
+  writeFileSync(key, 'no key')
+  await admin('server', 'restart')
+  await until('it has failed', () => endsLogged() > before)
+  writeFileSync(key, good)
+  assert.deepEqual(
+    workersOf(server).filter((pid) => old.includes(pid)),
+    old,
+  )
+
+  await until('it can be said again', () =>
+    admin('server', 'restart').then(
+      () => true,
+      () => false,
+    ),
+  )
+
+  await until('two are there, both new', () => {
+    const now = workersOf(server)
+    return now.length === 2 && now.every((pid) => !old.includes(pid))
+  })
+})
+
 /** A connection, and all that the server has said in it. */
 function knock(): { readonly socket: Socket; said: string; readonly closed: Promise<boolean> } {
   const socket = connect(server.port, server.host)
