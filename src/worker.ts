@@ -43,7 +43,12 @@ export async function work({ process, umask, send, onMessage, clock, openLog }: 
   const line = openLine({ send, answers, failed })
   const stop = Promise.withResolvers<Drain>()
   answers.set('drain', (how) => stop.resolve(how as Drain))
-  onMessage(line.hear)
+  // What it is asked by then nobody here can answer any more: its end says so.
+  let isEnding = false
+  onMessage((message, socket) => {
+    if (isEnding && 'ask' in message) socket?.destroy()
+    else line.hear(message, socket)
+  })
   const begin = (await line.ask('begin')) as Begin
   try {
     await using life = new AsyncDisposableStack()
@@ -62,6 +67,7 @@ export async function work({ process, umask, send, onMessage, clock, openLog }: 
       life,
       stop: stop.promise,
     })
+    isEnding = true
   } catch (error) {
     if (!isOpError(error)) throw error
     await line.ask('failed', { code: error.code, message: error.message })
