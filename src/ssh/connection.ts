@@ -15,6 +15,7 @@ import { type DrainedPort, plainPort } from './plain-port.ts'
 import { portChannel } from './port-channel.ts'
 import { roundTrip } from './round-trip.ts'
 import type { PacketSink, Session, SessionHandler, SessionRequest } from './session.ts'
+import { timer } from './timer.ts'
 import { type LivePty, livePty } from './tty.ts'
 
 export interface ConnectionLimits extends RenewalLimits {
@@ -290,15 +291,4 @@ export function serveConnection(
 
 function kindOf(request: SessionRequest): string {
   return request.type === 'subsystem' ? `subsystem ${request.name.slice(0, 32)}` : request.type
-}
-
-function timer(ms: number, then: () => void): { start(): void; stop(): void } {
-  let handle: NodeJS.Timeout | undefined
-  const stop = (): void => clearTimeout(handle)
-  const start = (): void => {
-    stop()
-    if (ms > 0) handle = setTimeout(then, ms).unref()
-  }
-  start()
-  return { start, stop }
 }

@@ -192,12 +192,11 @@ function dialedOver(
     alive,
     cut,
     async subsystem(name, sink) {
-      const channel = await asked<ssh2.ClientChannel>(alive, closed, (done) => peer.subsys(name, done))
+      const channel = await asked<ssh2.ClientChannel>(alive, (done) => peer.subsys(name, done))
       channel.on('error', () => {})
       // Its stderr repeats what the replies say; unread it would use the window up.
       channel.stderr.resume()
       channel.once('close', () => sink.end())
-      void closed.then(() => sink.end())
       const port = portOf(channel, sink)
       return {
         writer: port.writer,
@@ -211,7 +210,7 @@ function dialedOver(
       const bytes = Buffer.from(command, 'latin1')
       // Heard from the moment it is there: all that a quick command says may lie in the same read.
       let said: ReturnType<typeof output> | undefined
-      await asked<ssh2.ClientChannel>(alive, closed, (done) =>
+      await asked<ssh2.ClientChannel>(alive, (done) =>
         peer.exec(bytes as unknown as string, (error, channel) => {
           if (!error) said = output(channel, closed)
           done(error, channel)
@@ -220,7 +219,7 @@ function dialedOver(
       return await said!
     },
     tunnel: (host, port) =>
-      asked<ssh2.ClientChannel>(alive, closed, (done) => peer.forwardOut('127.0.0.1', 0, host, port, done)),
+      asked<ssh2.ClientChannel>(alive, (done) => peer.forwardOut('127.0.0.1', 0, host, port, done)),
   }
 }
 
@@ -252,15 +251,13 @@ async function output(
   return { status, stdout: Buffer.concat(chunks).toString('latin1') }
 }
 
-/** One of ssh2's callbacks as a promise. What is asked in the moment in which the connection ends ssh2 may never answer. */
+/** One of ssh2's callbacks as a promise. */
 function asked<T>(
   alive: () => boolean,
-  closed: Promise<void>,
   ask: (done: (error: Error | undefined, value: T) => void) => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (!alive()) return reject(lost())
-    void closed.then(() => reject(lost()))
     try {
       ask((error, value) => {
         if (!error) resolve(value)

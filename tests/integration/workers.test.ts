@@ -284,9 +284,13 @@ test('workers: started anew in vain, there are as many as before, and the next t
   const good = readFileSync(key)
   const before = endsLogged()
   writeFileSync(key, 'no key')
-  await admin('server', 'restart')
-  await until('it has failed', () => endsLogged() > before)
-  writeFileSync(key, good)
+  try {
+    await admin('server', 'restart')
+    await until('it has failed', () => endsLogged() > before)
+  } finally {
+    // What comes next must be able to begin.
+    writeFileSync(key, good)
+  }
   assert.deepEqual(
     workersOf(server).filter((pid) => old.includes(pid)),
     old,
