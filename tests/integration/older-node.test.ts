@@ -24,8 +24,8 @@ for (const [how, env] of [
     assert.equal(status, 0, stderr)
     assert.match(stdout, /^\d+\.\d+\.\d+$/m)
     const young = Number(/^young: (.*)$/m.exec(stdout)?.[1])
-    // Unbound it is some 64.
-    assert.ok(young <= 8, `${young} MiB`)
+    // Unbound it is 64; bound it is 2, and 12 was seen where V8's own threads had to wait for a processor.
+    assert.ok(young <= 32, `${young} MiB`)
   })
 }
 
