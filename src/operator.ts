@@ -6,7 +6,7 @@ const GATHER_MS = 50
 
 /** The operator's screen: `print` is given one or more lines, without the last line feed. */
 export interface OperatorScreen extends Disposable {
-  show(level: string, event: string, fields: Fields): void
+  show(level: string, event: string, fields: () => Fields): void
 }
 
 /** Shows errors alone if `quiet`. */
@@ -22,7 +22,8 @@ export function operatorScreen(print: (lines: string) => void, quiet: boolean): 
   }
   return {
     show(level, event, fields) {
-      const line = quiet && level !== 'error' ? undefined : operatorLine(level, event, fields)
+      if (quiet && level !== 'error') return
+      const line = operatorLine(level, event, fields())
       if (line === undefined) return
       gathered.push(line)
       timer ??= setTimeout(printAll, GATHER_MS)

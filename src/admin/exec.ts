@@ -8,7 +8,7 @@ import { complaintOf, isForScripts, runWords, type WordsParts } from './words.ts
 /** The session handler of "exec" for admins: the words of words.ts over a channel; exit status 0, 1, 2. */
 export function adminExec(parts: WordsParts): SessionHandler {
   return async (session) => {
-    const { request, channel, identity, log } = session
+    const { request, channel, log } = session
     if (request.type !== 'exec') return 2
     try {
       const words = splitWords(request.command).map((word) =>
@@ -17,7 +17,7 @@ export function adminExec(parts: WordsParts): SessionHandler {
       return await runWords(words, actorOf(session), parts, ioOf(session, request.pty))
     } catch (error) {
       if (session.signal.aborted) return 130
-      if (!isOpError(error)) log.error('command failed', error, { account: identity.account })
+      if (!isOpError(error)) log.error('command failed', error)
       const said = isOpError(error) ? error : new OpError('EIO', 'Internal error, see the log')
       const json = isForScripts(request.command.split(' '))
       await channel.writeError(Buffer.from(`${complaintOf(said, json)}\n`))

@@ -16,14 +16,14 @@ export interface JsonLogParts {
   readonly clock: Pick<Clock, 'now'>
   /** The least that is logged; may change meanwhile. */
   readonly rules: { readonly level: Level }
-  /** Sees every event that is logged, for the operator's screen. */
-  readonly also?: (level: string, event: string, fields: Fields) => void
+  /** Sees every event that is logged, for the operator's screen; `fields` puts those of the line together. */
+  readonly also?: (level: string, event: string, fields: () => Fields) => void
 }
 
 /** JSON lines `{"at","level","event",…}`. */
 export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
   const isoText = isoTime()
-  const sink = pino(
+  const root = pino(
     {
       level: rules.level,
       base: undefined,
@@ -31,16 +31,17 @@ export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
       timestamp: () => `,"at":"${isoText(clock.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => file.write(Buffer.byteLength(line) <= MOST_LINE ? line : cut(line)) },
+    { write: (line: string) => file.write(isShort(line) ? line : cut(line)) },
   )
 
   function over(own: Fields): Log {
+    // Put into words once, not for each line.
+    const sink = root.child(clean(own))
     const put = (at: 'debug' | 'info' | 'warn' | 'error', event: string, fields: Fields = {}): void => {
       if (sink.level !== rules.level) sink.level = rules.level
       if (!sink.isLevelEnabled(at)) return
-      const all = clean({ ...own, ...fields })
-      sink[at](all, event)
-      also?.(at, event, all)
+      sink[at](clean(fields), event)
+      also?.(at, event, () => clean({ ...own, ...fields }))
     }
     return {
       debug: (event, fields) => put('debug', event, fields),
@@ -69,12 +70,16 @@ function isoTime(): (ms: number) => string {
 
 /** What a peer sent cannot start a line of its own, nor move the reader's cursor, nor fill the disk. */
 function clean(fields: Fields): Fields {
-  const safe: Record<string, string | number | boolean> = {}
-  for (const [name, value] of Object.entries(fields)) {
-    if (typeof value === 'string') safe[name] = escapeText(value.slice(0, MOST_FIELD))
-    else if (value !== undefined) safe[name] = value
+  let safe: Record<string, string | number | boolean | undefined> | undefined
+  for (const name in fields) {
+    const value = fields[name]
+    if (typeof value !== 'string') continue
+    const text = escapeText(value.length > MOST_FIELD ? value.slice(0, MOST_FIELD) : value)
+    if (text === value) continue
+    safe ??= { ...fields }
+    safe[name] = text
   }
-  return safe
+  return safe ?? fields
 }
 
 function described(cause: unknown): Fields {
@@ -86,6 +91,11 @@ function described(cause: unknown): Fields {
     cause: inner,
     stack: cause.stack,
   }
+}
+
+/** A character of UTF-16 has at most three bytes of UTF-8. */
+function isShort(line: string): boolean {
+  return line.length * 3 <= MOST_LINE || Buffer.byteLength(line) <= MOST_LINE
 }
 
 /** A line too long keeps all its fields, the texts as far as there is room, and says that it was cut. */

@@ -13,7 +13,10 @@ function openLog(level: Level = 'info') {
     file: { write: (line) => void lines.push(line) },
     clock: fakeClock(Date.UTC(2026, 10, 22, 8, 30)),
     rules,
-    also: (at, event) => shown.push(`${at} ${event}`),
+    also(at, event, fields) {
+      const { session } = fields()
+      shown.push(`${at} ${event}${session === undefined ? '' : ` of ${session}`}`)
+    },
   })
   return { log, lines, rules, shown, fields: (at = 0) => JSON.parse(lines[at]!) as Record<string, unknown> }
 }
@@ -82,13 +85,16 @@ test('json log: an error is told with its code and cause', () => {
 
 test('json log: less than the level is neither written nor shown, and the level can change', () => {
   const { log, lines, rules, shown } = openLog()
+  const session = log.with({ session: '1.1' })
 
   log.debug('packet')
   rules.level = 'debug'
   log.debug('packet')
+  session.debug('packet')
   rules.level = 'warn'
   log.info('open')
+  session.info('open')
 
-  assert.equal(lines.length, 1)
-  assert.deepEqual(shown, ['debug packet'])
+  assert.equal(lines.length, 2)
+  assert.deepEqual(shown, ['debug packet', 'debug packet of 1.1'])
 })
