@@ -82,7 +82,7 @@ export class Handles {
       since: now,
       read: 0,
       written: 0,
-      ...sizeOf(file, flags),
+      size: sizeOf(file, flags),
     }
     return this.#add({ open, live: live?.show(open) })
   }

@@ -13,7 +13,7 @@ export interface Transfer {
   readonly read: number
   readonly written: number
   /** The size of a file that is read, in bytes: asked only by those who show it. */
-  readonly size?: () => Awaitable<number>
+  readonly size?: (() => Awaitable<number>) | undefined
 }
 
 /** The transfers now open, in the order they were opened. Written by those who hold the files, polled by those who show them. */
@@ -41,18 +41,18 @@ export function liveTransfers(): LiveTransfers {
   const open = new Set<Transfer>()
   const followers = new Map<Transfer[], string>()
   const over = { read: 0, written: 0 }
+  const end = (transfer: Transfer): void => {
+    if (!open.delete(transfer)) return
+    over.read += transfer.read
+    over.written += transfer.written
+  }
   return {
     show(transfer) {
       open.add(transfer)
-      for (const [seen, account] of followers)
-        if (account === transfer.account && seen.length < MOST_FOLLOWED) seen.push(transfer)
-      return {
-        [Symbol.dispose]() {
-          if (!open.delete(transfer)) return
-          over.read += transfer.read
-          over.written += transfer.written
-        },
-      }
+      if (followers.size > 0)
+        for (const [seen, account] of followers)
+          if (account === transfer.account && seen.length < MOST_FOLLOWED) seen.push(transfer)
+      return new Shown(transfer, end)
     },
     of: (account) => [...open].filter((transfer) => transfer.account === account),
     follow(account) {
@@ -73,6 +73,21 @@ export function liveTransfers(): LiveTransfers {
   }
 }
 
+/** A class: V8 defines a computed name in an object literal by a call, for each object. */
+class Shown implements Disposable {
+  readonly #transfer: Transfer
+  readonly #end: (transfer: Transfer) => void
+
+  constructor(transfer: Transfer, end: (transfer: Transfer) => void) {
+    this.#transfer = transfer
+    this.#end = end
+  }
+
+  [Symbol.dispose](): void {
+    this.#end(this.#transfer)
+  }
+}
+
 /** How a file came to its end, in the log's words. */
 export type FileEnd = 'close' | 'close failed' | 'forced close'
 
@@ -84,7 +99,7 @@ export function followed(
   live: LiveTransfers | undefined,
   ended: (how: FileEnd, moved: { readonly read: number; readonly written: number }) => void = () => {},
 ): FileHandle {
-  const transfer = { ...facts, read: 0, written: 0, ...sizeOf(file, flags) }
+  const transfer = { ...facts, read: 0, written: 0, size: sizeOf(file, flags) }
   const shown = live?.show(transfer)
   let over = false
   const end = (how: FileEnd): void => {
@@ -130,6 +145,6 @@ export function followed(
 }
 
 /** Of a file that is written nobody knows how large it will be. */
-export function sizeOf(file: FileHandle, { write, append }: OpenFlags): Pick<Transfer, 'size'> {
-  return write || append ? {} : { size: () => then(file.stat(), ({ size }) => size) }
+export function sizeOf(file: FileHandle, { write, append }: OpenFlags): Transfer['size'] {
+  return write || append ? undefined : () => then(file.stat(), ({ size }) => size)
 }

@@ -29,7 +29,7 @@ const NONE: readonly Uint8Array[] = []
  */
 export class Frames {
   /** Chunks not wholly taken; the first `#kept` of them are ours. */
-  readonly #chunks: Uint8Array[] = []
+  #chunks: Uint8Array[] = []
   #kept = 0
   /** First byte of the first chunk not taken. */
   #at = 0
@@ -131,7 +131,8 @@ export class Frames {
       at -= this.#chunks[taken++]!.length
     this.#at = at
     if (taken === 0) return
-    this.#chunks.splice(0, taken)
+    if (taken === this.#chunks.length) this.#chunks = []
+    else this.#chunks.splice(0, taken)
     this.#kept = Math.max(0, this.#kept - taken)
   }
 

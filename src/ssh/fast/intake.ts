@@ -30,7 +30,8 @@ export interface Intake {
  */
 export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
   const receivers = new Map<number, Receiver>()
-  const stirred = new Set<Receiver>()
+  /** Most often one; a Set of one makes its table anew with each that comes and goes. */
+  const stirred: (Receiver | undefined)[] = []
   const onward = protocol._onPayload
 
   // Kept by ssh2 for the deciphers of later key exchanges, too.
@@ -51,8 +52,12 @@ export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
     const length = payload.readUInt32BE(5)
     if (receiver === undefined || length > payload.length - DATA_HEAD) return false
     if (!receiver.data(payload.subarray(DATA_HEAD, DATA_HEAD + length))) return false
-    stirred.add(receiver)
+    wake(receiver)
     return true
+  }
+
+  function wake(receiver: Receiver): void {
+    if (!stirred.includes(receiver)) stirred.push(receiver)
   }
 
   /** What ssh2 hears of a key exchange is its own, too. */
@@ -72,24 +77,27 @@ export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
   // Behind ssh2's own listener: the packets of this read were all given.
   socket.on('data', (chunk: Buffer) => {
     keepPacket(chunk)
-    if (stirred.size === 0) return
+    if (stirred.length === 0) return
     protocol._onPacket()
-    for (const receiver of stirred) {
-      stirred.delete(receiver)
-      receiver.settle()
+    for (let at = 0; at < stirred.length; at++) {
+      const receiver = stirred[at]
+      stirred[at] = undefined
+      receiver?.settle()
     }
+    stirred.length = 0
   })
 
   return {
     receive: (id, receiver) => void receivers.set(id, receiver),
     release(id) {
       const receiver = receivers.get(id)
-      if (receiver !== undefined) stirred.delete(receiver)
+      const at = stirred.indexOf(receiver)
+      if (at >= 0) stirred[at] = undefined
       receivers.delete(id)
     },
     stir(id) {
       const receiver = receivers.get(id)
-      if (receiver !== undefined) stirred.add(receiver)
+      if (receiver !== undefined) wake(receiver)
     },
   }
 }

@@ -25,7 +25,10 @@ export class Outlet {
     this.#socket = socket
     this.#left = left
     this.#taken = () => {
-      const slab = this.#untaken.shift()
+      const slab = this.#untaken[0]
+      // As in PacketPlan.shift.
+      if (this.#untaken.length === 1) this.#untaken = []
+      else this.#untaken.shift()
       if (slab === 'taken') return
       this.#left(slab)
       moved()
