@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { LiveSessions } from './accounts/account.ts'
 import { type Actions, actionsOver } from './accounts/actions.ts'
 import type { Homes } from './accounts/homes.ts'
@@ -55,7 +55,7 @@ export interface OfficeParts {
 
 /** Opens (and, the first time, fills) the database of `folder`; the caller holds its lock. */
 export async function openOffice({
-  folder,
+  folder: given,
   clock,
   live,
   demo,
@@ -65,6 +65,8 @@ export async function openOffice({
   defaultQuota,
 }: OfficeParts): Promise<Office> {
   await using undo = new AsyncDisposableStack()
+  // What is done off the loop must not depend on where the process is (inFolder).
+  const folder = resolve(given)
   const database = undo.adopt(openDatabase(join(folder, 'data', 'miniftp.sqlite')), (open) => open.close())
   const store = keyvOver(database, 'miniftp')
   const versions = sqlVersions(database)

@@ -28,6 +28,7 @@ import type { SessionHandler, SessionRequest } from './ssh/session.ts'
 import { digests } from './transfer/digest.ts'
 import type { LiveTransfers } from './transfer/live.ts'
 import { openHomes } from './vfs/home.ts'
+import { onTheSpot } from './vfs/in-folder.ts'
 
 export interface ServiceParts {
   readonly settings: LiveSettings
@@ -41,6 +42,7 @@ export interface ServiceParts {
   readonly log: Log
   readonly failed: (error: unknown) => void
   readonly pid: number
+  readonly chdir: (folder: string) => void
   readonly listen: { readonly host: string; readonly port: number }
   /** This process is one of several that serve the VAR. */
   readonly oneOf?: OneOfSeveral
@@ -101,6 +103,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
         partMs: 'keep-parts',
       }),
       mostDescriptor: firstOfReserve(descriptorLimit(), first['descriptor-reserve']),
+      inFolder: onTheSpot(parts.chdir),
     }),
   )
   const fresh = { store: office.fresh, process: processName(markOf(parts.pid)) }

@@ -26,6 +26,7 @@ import type { Begin, Drain } from './workers.ts'
 export interface WorkerParts {
   readonly process: Pick<NodeJS.Process, 'pid' | 'memoryUsage' | 'version'>
   readonly umask: (mask: number) => number
+  readonly chdir: (folder: string) => void
   readonly send: (message: Message) => void
   readonly onMessage: (hear: (message: Message, socket?: Socket) => void) => void
   readonly clock: Clock
@@ -36,7 +37,15 @@ export interface WorkerParts {
 const MOST_MOVES = 20
 
 /** One of several processes behind one port: serves what it accepts, until it is told to drain. */
-export async function work({ process, umask, send, onMessage, clock, openLog }: WorkerParts): Promise<void> {
+export async function work({
+  process,
+  umask,
+  chdir,
+  send,
+  onMessage,
+  clock,
+  openLog,
+}: WorkerParts): Promise<void> {
   const answers: Answers = new Map()
   let log: Log | undefined
   const failed = (error: unknown): void => log?.error('internal error', error)
@@ -58,6 +67,7 @@ export async function work({ process, umask, send, onMessage, clock, openLog }: 
     await serve(begin, {
       process,
       umask,
+      chdir,
       line,
       answers,
       clock,
@@ -77,6 +87,7 @@ export async function work({ process, umask, send, onMessage, clock, openLog }: 
 interface Surroundings {
   readonly process: WorkerParts['process']
   readonly umask: WorkerParts['umask']
+  readonly chdir: WorkerParts['chdir']
   readonly line: Line
   readonly answers: Answers
   readonly clock: Clock
@@ -159,6 +170,7 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
       clock,
       log,
       failed,
+      chdir: around.chdir,
       pid: process.pid,
       listen: begin.listen,
       oneOf: {

@@ -17,7 +17,7 @@ const REPLY_SIZE = 120 * 1000
 const LARGEST = 1024
 
 /** Entries read at a time: so few that the collector does not have to carry them along. */
-const READ_AT_ONCE = 64
+const READ_AT_ONCE = 128
 
 type Answer = Reply | WrittenReply
 

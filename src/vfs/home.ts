@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { alone, type Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
 import { errnoOf, fileError } from './errno.ts'
+import type { InFolder } from './in-folder.ts'
 import { Inodes } from './inodes.ts'
 import { type Jail, openJail } from './jail.ts'
 import { openLocal } from './local.ts'
@@ -39,6 +40,8 @@ export interface HomesParts {
   readonly settled?: boolean
   /** Descriptors from this number on are not for files. */
   readonly mostDescriptor?: number
+  /** How folders are listed. */
+  readonly inFolder?: InFolder
 }
 
 /** May change while we run; holds for the next session, and for the next file that is replaced. */
@@ -69,7 +72,14 @@ interface Shared {
 }
 
 /** Settles first what a crash has left. */
-export async function openHomes({ folder, openBook, clock, ...parts }: HomesParts): Promise<OpenHomes> {
+export async function openHomes({
+  folder: given,
+  openBook,
+  clock,
+  ...parts
+}: HomesParts): Promise<OpenHomes> {
+  // Made off the loop, wherever the process is then (inFolder).
+  const folder = resolve(given)
   const { uploads, rules, siblings = alone } = parts
   if (!parts.settled) await settleHomes({ folder, uploads, clock, rules, lives: parts.lives })
   const side = openUploads(openUploadsIn(folder), parts.process)
@@ -121,7 +131,7 @@ export async function openHomes({ folder, openBook, clock, ...parts }: HomesPart
       const home = join(folder, 'home', account)
       await told(() => makeHome(home))
       const shared = await sharedBy(account)
-      const local = await told(() => openLocal(home, parts.mostDescriptor, paces))
+      const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder))
       return staged(metered(local, shared), {
         ...shared,
         account,

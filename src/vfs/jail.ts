@@ -120,12 +120,16 @@ export function openJail(home: string): Jail {
 }
 
 /** What /proc/self leads to: one link less to follow for each name. */
-const DESCRIPTORS = `/proc/${readlinkSync('/proc/self')}/fd`
+export const DESCRIPTORS = `/proc/${readlinkSync('/proc/self')}/fd`
 
-/** A name in a folder that is open. Node takes a string as UTF-8, and goes its shortest way with it: right while it is ASCII. */
+/** A name in a folder that is open. */
 export function realPath(folder: number, name: string): RealPath {
-  const path = `${DESCRIPTORS}/${folder}/${name}`
-  return (BEYOND_ASCII.test(name) ? Buffer.from(path, 'latin1') : path) as RealPath
+  return pathOf(`${DESCRIPTORS}/${folder}/${name}`) as RealPath
+}
+
+/** A byte string as a path for Node, which takes a string as UTF-8 and goes its shortest way with it: right while it is ASCII. */
+export function pathOf(bytes: string): string | Buffer {
+  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes
 }
 
 const BEYOND_ASCII = /[\x80-\xff]/

@@ -3,7 +3,8 @@ import fs from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
 import { errnoOf, failure, fileError } from './errno.ts'
-import { type Jail, openJail, type Place, type RealPath, realPath } from './jail.ts'
+import { fromAfar, type InFolder } from './in-folder.ts'
+import { type Jail, openJail, type Place, type RealPath } from './jail.ts'
 import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import { openPaces, type Paces } from './pace.ts'
@@ -38,6 +39,7 @@ export function openLocal(
   home: string,
   mostDescriptor = Number.POSITIVE_INFINITY,
   paces: Paces = openPaces(systemClock),
+  inFolder: InFolder = fromAfar,
 ): LocalFileSystem {
   const jail = openJail(home)
   return {
@@ -47,7 +49,8 @@ export function openLocal(
       jail.walk(path, flags.exclusive !== true, (place) =>
         openFile(place, path, flags, attrs, mostDescriptor, paces),
       ),
-    openDirectory: (path) => jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor)),
+    openDirectory: (path) =>
+      jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor, inFolder)),
     stat: (path, { follow } = { follow: true }) =>
       jail.walk(path, follow, ({ real }) => {
         // Clients ask for names that are not there: an error of Node's costs more than the call.
@@ -182,7 +185,12 @@ function accessOf({ read, write, append, truncate }: OpenFlags): number {
   return mode | (truncate && writes ? constants.O_TRUNC : 0) | constants.O_NONBLOCK
 }
 
-function openFolder({ real }: Place, path: VirtualPath, mostDescriptor: number): DirectoryHandle {
+function openFolder(
+  { real }: Place,
+  path: VirtualPath,
+  mostDescriptor: number,
+  inFolder: InFolder,
+): DirectoryHandle {
   const folder = fs.openSync(real, LOOK | constants.O_DIRECTORY)
   let names: fs.Dir | undefined
   try {
@@ -200,13 +208,15 @@ function openFolder({ real }: Place, path: VirtualPath, mostDescriptor: number):
       if (names === undefined) throw failure('EBADF', path)
       const entries: Entry[] = []
       try {
-        while (entries.length < most) {
-          const next = list.readSync()
-          if (next === null) break
-          if (isReserved(next.name)) continue
-          const found = attempt(() => fs.lstatSync(realPath(folder, next.name)), 'ENOENT')
-          if (found !== undefined) entries.push({ name: next.name, stat: statOf(found) })
-        }
+        inFolder(folder, (place) => {
+          while (entries.length < most) {
+            const next = list.readSync()
+            if (next === null) break
+            if (isReserved(next.name)) continue
+            const found = fs.lstatSync(place(next.name), { throwIfNoEntry: false })
+            if (found !== undefined) entries.push({ name: next.name, stat: statOf(found) })
+          }
+        })
       } catch (error) {
         throw fileError(error, path)
       }
