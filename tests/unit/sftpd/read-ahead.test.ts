@@ -121,7 +121,7 @@ test('read ahead: what it failed by is told to whoever asks', async () => {
   const vfs = filled(new CountedVfs(), '/a')
   const running = await startSftpOver(vfs)
   const handle = await opened(running, '/a')
-  vfs.failing = 20
+  vfs.failing = 10
   assert.ok((await next(running, handle)).length > 0)
   await turn()
 
