@@ -3,13 +3,15 @@ import { handleOver } from './handle-over.ts'
 import type { Overwrite } from './overwrite.ts'
 import type { FileHandle, OpenFlags } from './vfs.ts'
 
-/** A session's handle on an overwrite of its own: `file`, with what `flags` have of their own. EBADF for a change by one that only reads. */
+/** A session's handle on an overwrite of its own: `file`, with what `flags` have of their own. EBADF for a change by one that only reads, and for a READ by one that only writes. */
 export function ownHandle(file: FileHandle, of: Overwrite, flags: OpenFlags): FileHandle {
-  if (flags.append) return handleOver(() => file, { appends: true, write: (data) => of.append(data) })
-  if (flags.write) return file
   const refuse = (): never => {
     throw failure('EBADF', of.path)
   }
+  const unread = flags.read ? undefined : { read: refuse }
+  if (flags.append)
+    return handleOver(() => file, { ...unread, appends: true, write: (data) => of.append(data) })
+  if (flags.write) return unread === undefined ? file : handleOver(() => file, unread)
   return handleOver(() => file, {
     write: refuse,
     truncate: refuse,

@@ -181,7 +181,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     open,
     resume: (path, size) =>
       goneOn(vfs, { shelved, staging: overwrites, unfinished: files, stat }, path, size),
-    openDirectory: (path) => then(vfs.openDirectory(path), (folder) => files.withMarks(folder)),
+    openDirectory: (path) =>
+      then(vfs.openDirectory(path), (folder) => overwrites.listed(files.withMarks(folder), path)),
     stat: (path, options) => {
       const under = own(path, options?.follow)
       return under === undefined ? then(vfs.stat(path, options), files.marked) : under.file.stat()

@@ -10,7 +10,15 @@ import type { StageParts } from './staged.ts'
 import { type SubstituteParts, substitute } from './substitute.ts'
 import type { Undecided } from './undecided.ts'
 import type { ShelvedFile } from './uploads.ts'
-import type { FileHandle, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
+import type {
+  DirectoryHandle,
+  Entry,
+  FileHandle,
+  OpenFlags,
+  Stat,
+  VirtualFileSystem,
+  VirtualPath,
+} from './vfs.ts'
 import { type Slot, Written } from './written.ts'
 
 /** How long a failed upload may be removed by its name, the old file left alone: rclone does so. In ms. */
@@ -25,6 +33,8 @@ export type Own =
 export interface Staging {
   /** Of the name `path`; a link at its end is followed, unless `follow` is false. */
   own(path: VirtualPath, follow?: boolean): Own | undefined
+  /** A listing of the folder `path`, with what is under way in it as a STAT tells it. */
+  listed(folder: DirectoryHandle, path: VirtualPath): DirectoryHandle
   /** Does `act` with the name as this session sees it: what is under way for it, or in the folder of that name, is committed first. */
   settled<T>(path: VirtualPath, act: () => Awaitable<T>): Awaitable<T>
   /** Of the file `old` at the real name `path`. EACCES, as an open in its place would be. */
@@ -145,6 +155,22 @@ export function staging(
 
   return {
     own,
+    listed(folder, path) {
+      let at: VirtualPath | undefined
+      const seen = (entry: Entry): Entry => {
+        const file = at && mine.get(virtualPath(entry.name, at))?.file
+        return file === undefined ? entry : { name: entry.name, stat: now(file.stat()) }
+      }
+      return {
+        read: (most) =>
+          then(folder.read(most), (entries) => {
+            if (mine.size === 0) return entries
+            at = real(path)
+            return entries.map(seen)
+          }),
+        close: () => folder.close(),
+      }
+    },
     settled(path, act) {
       const settle = ({ kind, file }: Own): Awaitable<void> =>
         kind === 'overwrite' ? file.commit() : file.decide()

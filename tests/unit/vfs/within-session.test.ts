@@ -292,3 +292,47 @@ for (const flags of [NEW, UNTRUNCATED]) {
     await balanced(ada)
   })
 }
+
+test('within the session: a listing tells of what is staged what a STAT does, and others see the old file', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const other = await ada.session()
+  await vfs.mkdir(p('/f'))
+  await put(vfs, '/f/a', 'the old')
+  await put(vfs, '/f/b', 'beside it')
+  await vfs.symlink('f', p('/link'))
+  const file = await vfs.open(p('/f/a'), NEW)
+  await file.write(bytes('new'), 0)
+
+  const sizes = async (tree: typeof vfs, path: string) => {
+    const folder = await tree.openDirectory(p(path))
+    const entries = await folder.read(10)
+    await folder.close()
+    return Object.fromEntries(entries.map(({ name, stat }) => [name, stat.size]))
+  }
+  assert.deepEqual(await sizes(vfs, '/f'), { a: 3, b: 9 })
+  assert.deepEqual(await sizes(vfs, '/link'), { a: 3, b: 9 })
+  assert.deepEqual(await sizes(other, '/f'), { a: 7, b: 9 })
+  await file.close()
+})
+
+test('within the session: a handle to write does not read what is staged', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const first = await vfs.open(p('/a'), NEW)
+  await first.write(bytes('new'), 0)
+  const place = Buffer.alloc(3)
+
+  for (const flags of [{ write: true }, { write: true, append: true }]) {
+    const again = await vfs.open(p('/a'), flags)
+    await refuses('EBADF', () => again.read([place], 0))
+    await again.close()
+  }
+  await refuses('EBADF', () => first.read([place], 0))
+  const both = await vfs.open(p('/a'), { read: true, write: true })
+  assert.equal(await both.read([place], 0), 3)
+  assert.equal(place.toString(), 'new')
+  await both.close()
+  await first.close()
+})
