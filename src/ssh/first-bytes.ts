@@ -24,9 +24,8 @@ export function holdFirstBytes(
 ): void {
   const listeners = socket.listeners('data') as ((chunk: Buffer) => void)[]
   socket.removeAllListeners('data')
-  const over = new AbortController()
+  let patience: AbortController | undefined
   let held: Buffer = Buffer.alloc(0)
-  let waits = false
 
   const hold = (chunk: Buffer): void => {
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
@@ -39,9 +38,9 @@ export function holdFirstBytes(
     }
     const lists = algorithmLists(held.subarray(end + 1))
     if (lists === 'incomplete' && held.length < MOST_BYTES) {
-      if (waits) return
-      waits = true
-      clock.sleep(PATIENCE, over.signal).then(
+      if (patience !== undefined) return
+      patience = new AbortController()
+      clock.sleep(PATIENCE, patience.signal).then(
         () => handOn(undefined),
         () => {}, // Handed on or closed meanwhile.
       )
@@ -50,7 +49,7 @@ export function holdFirstBytes(
     handOn(lists === 'incomplete' ? undefined : lists)
   }
   const stop = (): void => {
-    over.abort()
+    patience?.abort()
     socket.off('data', hold)
   }
   const handOn = (lists: AlgorithmLists | undefined): void => {
@@ -63,5 +62,5 @@ export function holdFirstBytes(
     }
   }
   socket.on('data', hold)
-  socket.once('close', () => over.abort())
+  socket.once('close', () => patience?.abort())
 }

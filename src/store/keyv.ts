@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import KeyvSqlite from '@keyv/sqlite'
 import Keyv from 'keyv'
 import type { KeyValue } from './key-value.ts'
@@ -31,9 +31,20 @@ export function keyValueOf(keyv: Keyv): KeyValue {
   }
 }
 
+/** Statements of Keyv that are kept prepared: it has a dozen, and those with as many places as there are keys. */
+const MOST_PREPARED = 64
+
 function queryOver(database: DatabaseSync) {
+  const prepared = new Map<string, StatementSync>()
+  const statement = (sql: string): StatementSync => {
+    const known = prepared.get(sql)
+    if (known !== undefined) return known
+    const made = database.prepare(sql)
+    if (prepared.size < MOST_PREPARED) prepared.set(sql, made)
+    return made
+  }
   return async (sql: string, ...parameters: unknown[]): Promise<never[]> => {
     const values = parameters.flat().map((value) => (value === undefined ? null : value)) as SQLInputValue[]
-    return database.prepare(sql).all(...values) as never[]
+    return statement(sql).all(...values) as never[]
   }
 }
