@@ -7,17 +7,27 @@ export type Figures = Readonly<Record<string, number>>
 /** For each label of a server, its figures in the order of the rounds. */
 export type Measured = Readonly<Record<string, readonly Figures[]>>
 
-/** Every server in every round, in an order that turns, so that what else the machine does meets all alike. */
+/**
+ * Every server in every round, in an order that turns, so that what else the machine does meets all alike. One that fails
+ * is left out, where `without` (which is told why) can do without it.
+ */
 export async function rounds(
   servers: readonly Server[],
   count: number,
   measure: (server: Server, round: number) => Promise<Figures>,
+  without: (server: Server, error: unknown) => boolean = () => false,
 ): Promise<Measured> {
   const measured: Record<string, Figures[]> = Object.fromEntries(servers.map(({ label }) => [label, []]))
   for (let round = 0; round < count; round++) {
     for (let i = 0; i < servers.length; i++) {
       const server = servers[(i + round) % servers.length]!
-      measured[server.label]!.push(await measure(server, round))
+      const figures = measured[server.label]
+      try {
+        figures?.push(await measure(server, round))
+      } catch (error) {
+        if (!without(server, error)) throw error
+        delete measured[server.label]
+      }
     }
   }
   return measured

@@ -39,10 +39,15 @@ function up(folder: (stage: Stage) => string): Pick<Row, 'measure'> {
     async measure(stage, server) {
       const from = folder(stage)
       const sent = join(server.local, 'sent')
-      const figures = await timed(server, () => sftp(stage, server, [`put -r ${from} ${server.remote}/sent`]))
-      mustBeSame(from, sent)
-      remove(sent)
-      return figures
+      try {
+        const figures = await timed(server, () =>
+          sftp(stage, server, [`put -r ${from} ${server.remote}/sent`]),
+        )
+        mustBeSame(from, sent)
+        return figures
+      } finally {
+        remove(sent)
+      }
     },
   }
 }
