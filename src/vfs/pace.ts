@@ -11,7 +11,7 @@ const SURELY_DISK = 100
 const WATCHED = 256
 /** A call off the loop that is back within this, its way through the thread pool included, was a quick one. */
 const SHORT_TRIP = 10
-/** Quick ones in a row after which the loop is trusted with it again; twice as many after each time it should not have been. */
+/** Quick ones in a row after which the loop is trusted with it again; twice as many after each time it should not have been, until so many on the loop were quick. */
 const QUIET = 32
 const MOST_QUIET = 4096
 
@@ -51,6 +51,8 @@ function openPace(clock: Clock, tooLong: number, delayed: () => number): Pace {
   let quick = true
   let quiet = 0
   let wanted = QUIET
+  /** Quick calls on the loop since it was trusted again. */
+  let calm = 0
   /** Calls that are still watched. */
   let watched = 0
 
@@ -76,7 +78,7 @@ function openPace(clock: Clock, tooLong: number, delayed: () => number): Pace {
         if (took > LONG) {
           its = disks(took, before)
           watched = WATCHED
-        }
+        } else if (wanted > QUIET && ++calm >= MOST_QUIET) wanted = QUIET
         long = its > LONG ? long + its : long / 2
         if (long > tooLong) {
           quick = false
@@ -96,6 +98,7 @@ function openPace(clock: Clock, tooLong: number, delayed: () => number): Pace {
         if (!quick && quiet >= wanted) {
           quick = true
           long = 0
+          calm = 0
           wanted = Math.min(wanted * 2, MOST_QUIET)
         }
       }

@@ -24,7 +24,12 @@ function disk() {
     pace.later(async () => {
       at += ms
     })
-  return { pace, paces, now, busy, later }
+  const backAfter = async (): Promise<number> => {
+    let calls = 0
+    for (; !pace.quick && calls < 1000; calls++) await later(1)
+    return calls
+  }
+  return { pace, paces, now, busy, later, backAfter }
 }
 
 test('pace: one call that takes 200 ms takes the disk off the loop, and no other disk', () => {
@@ -83,12 +88,7 @@ test('pace: calls that take 5 ms each are a slow disk', () => {
 })
 
 test('pace: comes back after 32 quick calls in a row, and after twice as many the next time', async () => {
-  const { pace, now, later } = disk()
-  const backAfter = async (): Promise<number> => {
-    let calls = 0
-    for (; !pace.quick && calls < 1000; calls++) await later(1)
-    return calls
-  }
+  const { now, later, backAfter } = disk()
 
   now(200)
   for (let i = 0; i < 31; i++) await later(1)
@@ -98,4 +98,17 @@ test('pace: comes back after 32 quick calls in a row, and after twice as many th
   const second = await backAfter()
 
   assert.deepEqual([first, second], [32, 64])
+})
+
+test('pace: after 4,096 quick calls on the loop what was before counts no more', async () => {
+  const { now, backAfter } = disk()
+  for (let i = 0; i < 3; i++) {
+    now(200)
+    await backAfter()
+  }
+
+  for (let i = 0; i < 4_096; i++) now(0.02)
+  now(200)
+
+  assert.equal(await backAfter(), 32)
 })
