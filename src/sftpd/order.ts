@@ -120,6 +120,7 @@ export class Order implements PacketSink {
     this.#serving = cost.then(
       (cost) => {
         this.#busy = false
+        this.#frames.served()
         // Promises may be kept without the loop having turned: the turn goes on.
         this.#spent += cost
         this.#run()

@@ -7,6 +7,8 @@ import type { SftpSession } from './session.ts'
 
 /** Most bytes, requests and views that one call gets, before the last is added. The kernel takes 1,024 views (IOV_MAX). */
 const MOST_BYTES = 1024 * 1024
+/** Bytes where the disk is slow: they are kept twice until it has them, and the way there and back is no more than it. */
+const MOST_SLOW_BYTES = 256 * 1024
 const MOST_REQUESTS = 128
 const MOST_VIEWS = 512
 
@@ -30,19 +32,23 @@ export function serveWrites(
     session.outbox.fail(first.id, error, { request: 'write' })
     return LENT_COST
   }
+  const most = open.file.quick?.() === false ? MOST_SLOW_BYTES : MOST_BYTES
   const run = [first]
   let bytes = first.length
   let views = first.data.length
   let cost = packet.lent ? LENT_COST : first.length
-  while (!open.flags.append && bytes < MOST_BYTES && run.length < MOST_REQUESTS && views < MOST_VIEWS) {
+  let lent = packet.lent
+  while (!open.flags.append && bytes < most && run.length < MOST_REQUESTS && views < MOST_VIEWS) {
     const next = following(run[run.length - 1]!, frames)
     if (next === undefined) break
-    cost += frames.next()!.lent ? LENT_COST : next.length
+    const taken = frames.next()!
+    cost += taken.lent ? LENT_COST : next.length
+    lent ||= taken.lent
     run.push(next)
     bytes += next.length
     views += next.data.length
   }
-  const done = write(run, bytes, open, session)
+  const done = write(run, bytes, open, session, lent)
   return isPromise(done) ? done.then(() => cost) : cost
 }
 
@@ -66,6 +72,7 @@ function write(
   bytes: number,
   open: OpenFile,
   session: SftpSession,
+  lent: boolean,
 ): Awaitable<void> {
   const data = run.length === 1 ? run[0]!.data : run.flatMap((request) => request.data)
   let done: Awaitable<void>
@@ -75,8 +82,8 @@ function write(
     return run.length === 1 ? refuse(run[0]!, error, open, session) : eachAlone(run, open, session)
   }
   if (!isPromise(done)) return answer(run, bytes, open, session)
-  // The bytes are only lent: should the run fail, each WRITE is tried alone, and must still have its own.
-  const copies = run.length === 1 ? run : copiesOf(run, session)
+  // Bytes that are only lent: should the run fail, each WRITE is tried alone, and must still have its own.
+  const copies = run.length === 1 || !lent ? run : copiesOf(run, session)
   return done.then(
     () => answer(run, bytes, open, session),
     (error) =>
@@ -87,7 +94,7 @@ function write(
 /** After a run failed as a whole: what fits is written, and each WRITE has its own answer. */
 function eachAlone(run: readonly WriteRequest[], open: OpenFile, session: SftpSession): Awaitable<void> {
   for (let i = 0; i < run.length; i++) {
-    const done = write([run[i]!], run[i]!.length, open, session)
+    const done = write([run[i]!], run[i]!.length, open, session, true)
     if (isPromise(done)) {
       const rest = copiesOf(run.slice(i + 1), session)
       return done.then(() => eachAlone(rest, open, session))

@@ -21,6 +21,10 @@ const HEAD = 1 + 4 + 4 + 256 + 8 + 4
 
 const NONE: readonly Uint8Array[] = []
 
+/** Memory that is kept to be used again has at least so many bytes; and so many pieces of it are kept. */
+const WORTH_KEEPING = 32 * 1024
+const MOST_FREE = 2
+
 /**
  * Cuts a byte stream into SFTP packets: uint32 length, then that many bytes (draft-02 §3).
  *
@@ -37,6 +41,9 @@ export class Frames {
   /** The last kept chunk's memory, which may have room behind it. */
   #memory: Uint8Array = EMPTY
   #used = 0
+  /** Memory whose bytes were all taken, and may be in use until they are `served`; and what is free since. */
+  #passed: Uint8Array[] = []
+  #free: Uint8Array[] = []
   #peeked: Packet | undefined
 
   /** Bytes given and not taken. */
@@ -80,16 +87,14 @@ export class Frames {
    */
   keep(served = false): void {
     this.#peeked = undefined
+    if (served) this.served()
     const from = this.#kept
     const chunks = this.#chunks
     let count = 0
     for (let i = from; i < chunks.length; i++) count += chunks[i]!.length
     if (from === 0) count -= this.#at
-    if (count === 0) {
-      if (this.#held === 0) this.#memory = EMPTY
-      return
-    }
-    const begin = this.#place(count, served)
+    if (count === 0) return
+    const begin = this.#place(count)
     let at = begin
     for (let i = from; i < chunks.length; i++) {
       const chunk = i === 0 && this.#at > 0 ? chunks[0]!.subarray(this.#at) : chunks[i]!
@@ -104,13 +109,30 @@ export class Frames {
     this.#used = at
   }
 
+  /**
+   * Packets that were taken are used no more: the memory that was kept for them is used again. What is allocated anew for
+   * each read, while a disk is slow, waits for the collector.
+   */
+  served(): void {
+    if (this.#passed.length > 0) {
+      for (const memory of this.#passed) if (memory.length >= WORTH_KEEPING) this.#free.push(memory)
+      this.#passed = []
+      if (this.#free.length > MOST_FREE) this.#free.sort((a, b) => b.length - a.length).length = MOST_FREE
+    }
+    // Who waits holds nothing.
+    if (this.#held === 0 && this.#free.length > 0) this.#free = []
+  }
+
   /** Where `count` bytes find room behind what is kept; small pieces share a memory, so that a slow peer costs what it sent. */
-  #place(count: number, served: boolean): number {
+  #place(count: number): number {
     if (this.#kept > 0 && this.#memory.length - this.#used >= count) return this.#used
-    if (this.#kept > 0 || !served || this.#memory.length < count)
-      this.#memory = Buffer.allocUnsafeSlow(
-        count < 32 * 1024 ? Math.max(1024, 2 * count) : Math.max(count, 4 + MAX_PACKET),
-      )
+    const at = this.#free.findIndex((memory) => memory.length >= count)
+    this.#memory =
+      at >= 0
+        ? this.#free.splice(at, 1)[0]!
+        : Buffer.allocUnsafeSlow(
+            count < WORTH_KEEPING ? Math.max(1024, 2 * count) : Math.max(count, 4 + MAX_PACKET),
+          )
     return 0
   }
 
@@ -131,9 +153,17 @@ export class Frames {
       at -= this.#chunks[taken++]!.length
     this.#at = at
     if (taken === 0) return
+    for (let i = 0; i < Math.min(taken, this.#kept); i++) this.#pass(this.#chunks[i]!)
     if (taken === this.#chunks.length) this.#chunks = []
     else this.#chunks.splice(0, taken)
     this.#kept = Math.max(0, this.#kept - taken)
+  }
+
+  /** A kept chunk was taken, which is all that its memory holds. */
+  #pass(chunk: Uint8Array): void {
+    const memory = new Uint8Array(chunk.buffer)
+    this.#passed.push(memory)
+    if (this.#memory.buffer === memory.buffer) this.#memory = EMPTY
   }
 
   /** The packet behind the length field, where it lies. */

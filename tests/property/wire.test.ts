@@ -105,3 +105,63 @@ test('wire: a packet with changed bytes or a changed length is decoded, or refus
     { numRuns: 5000 },
   )
 })
+
+test('frames: memory is used again, but never under a packet that is still in use', () => {
+  const busyFor = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 20 })
+
+  fc.assert(
+    fc.property(busyFor, fc.integer({ min: 1, max: 5 }), (busyFor, packetsAtOnce) => {
+      const frames = new Frames()
+      const memories = new Set<ArrayBufferLike>()
+      const inUse: { readonly packet: Packet; readonly number: number }[] = []
+      let sent = 0
+      let taken = 0
+      const check = (): void => {
+        for (const { packet, number } of inUse)
+          assert.ok(
+            whole(packet)
+              .subarray(1)
+              .every((byte) => byte === (number & 0x7f)),
+          )
+      }
+      for (let turn = 0; turn < 60; turn++) {
+        const chunk = Buffer.concat(
+          Array.from({ length: packetsAtOnce }, () =>
+            withLength(Buffer.concat([Buffer.from([6]), Buffer.alloc(40_000, sent++ & 0x7f)])),
+          ),
+        )
+        frames.push(chunk)
+        frames.keep(false)
+        chunk.fill(0xee)
+        if (turn % busyFor[turn % busyFor.length]! === 0) {
+          check()
+          inUse.length = 0
+          frames.served()
+          for (let i = 0; i < packetsAtOnce * 2 && sent - taken > 1; i++) {
+            const packet = frames.next()!
+            memories.add(packet.bytes.buffer)
+            inUse.push({ packet, number: taken++ })
+          }
+        }
+        check()
+      }
+      check()
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('frames: while a disk is slow the same few pieces of memory are used again', () => {
+  const frames = new Frames()
+  const memories = new Set<ArrayBufferLike>()
+  const packet = withLength(Buffer.concat([Buffer.from([6]), Buffer.alloc(100_000)]))
+  frames.push(packet)
+  for (let turn = 0; turn < 100; turn++) {
+    frames.push(packet)
+    frames.keep(false)
+    memories.add(frames.next()!.bytes.buffer)
+    frames.served()
+  }
+
+  assert.ok(memories.size <= 4, `${memories.size} pieces of memory`)
+})
