@@ -58,7 +58,7 @@ function laidOut(screen: string): string {
   return line
     .replace(/ +\d+%/, ' 00%')
     .replace(/\[=*>? *\]/, '[BAR]')
-    .replace(/ +[\d.]+ [KM]iB of/, ' N of')
+    .replace(/ +[\d.]+ (?:[KM]i)?B of/, ' N of')
     .replace(/\d(?=\/)|(?<=\/)\d/g, 'N')
 }
 
