@@ -99,6 +99,8 @@ export class Order implements PacketSink {
         this.#rest()
         return
       }
+      // What was taken before is answered: nothing is waited for.
+      this.#frames.served()
       const before = this.#frames.held
       const packet = this.#frames.next()
       if (packet === undefined) {
@@ -120,7 +122,6 @@ export class Order implements PacketSink {
     this.#serving = cost.then(
       (cost) => {
         this.#busy = false
-        this.#frames.served()
         // Promises may be kept without the loop having turned: the turn goes on.
         this.#spent += cost
         this.#run()

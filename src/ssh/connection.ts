@@ -40,7 +40,7 @@ const MOST_FOR_STRANGERS = 256 * 1024
 const BEGIN_MS = 1_000
 /** How long a connection that is cut may take to send what it has, in ms. */
 const LINGER = 1_000
-/** Why a session's signal is aborted. Made once: with where it was made it costs as much as a signature. */
+/** Why a session's signal is aborted. Made once: those of a login cost as much as its signature. */
 const ENDED: unknown = AbortSignal.abort().reason
 
 export interface ConnectionParts {

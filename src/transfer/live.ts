@@ -49,9 +49,8 @@ export function liveTransfers(): LiveTransfers {
   return {
     show(transfer) {
       open.add(transfer)
-      if (followers.size > 0)
-        for (const [seen, account] of followers)
-          if (account === transfer.account && seen.length < MOST_FOLLOWED) seen.push(transfer)
+      for (const [seen, account] of followers)
+        if (account === transfer.account && seen.length < MOST_FOLLOWED) seen.push(transfer)
       return new Shown(transfer, end)
     },
     of: (account) => [...open].filter((transfer) => transfer.account === account),

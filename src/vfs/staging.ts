@@ -156,17 +156,15 @@ export function staging(
   return {
     own,
     listed(folder, path) {
-      let at: VirtualPath | undefined
-      const seen = (entry: Entry): Entry => {
-        const file = at && mine.get(virtualPath(entry.name, at))?.file
+      const seen = (entry: Entry, at: VirtualPath): Entry => {
+        const file = mine.get(virtualPath(entry.name, at))?.file
         return file === undefined ? entry : { name: entry.name, stat: now(file.stat()) }
       }
       return {
         read: (most) =>
           then(folder.read(most), (entries) => {
-            if (mine.size === 0) return entries
-            at = real(path)
-            return entries.map(seen)
+            const at = mine.size === 0 ? undefined : real(path)
+            return at === undefined ? entries : entries.map((entry) => seen(entry, at))
           }),
         close: () => folder.close(),
       }
