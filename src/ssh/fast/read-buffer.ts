@@ -28,19 +28,40 @@ export function openReadBuffer(): ReadBuffer {
           callback(count: number): boolean {
             const bytes = buffer.subarray(0, count)
             socket.emit('data', lending.has(socket) ? bytes : Buffer.from(bytes))
+            if (count === SIZE) othersFirst(socket, handle)
             return true
           },
         },
         pauseOnCreate: true,
       }
-      const socket: Socket = new Socket(options as ConstructorParameters<typeof Socket>[0])
+      const socket: Socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0])
       return socket
     },
     lends: (socket) => void lending.add(socket),
   }
 }
 
-/** Node's TCP handle (lib/net.js). */
-function readsIntoOwn(handle: unknown): boolean {
+/**
+ * Reads on in the next turn of the loop. After a full read libuv would try again at once, up to 32 times, before it looks
+ * at another socket: 16 MiB.
+ */
+function othersFirst(socket: Socket, handle: Handle): void {
+  if (socket.destroyed) return
+  handle.readStop()
+  setImmediate(() => {
+    // Not if it was paused meanwhile.
+    if (!socket.destroyed && handle.reading) handle.readStart()
+  })
+}
+
+/** Node's TCP handle (lib/net.js); `reading`: as far as the socket knows. */
+interface Handle {
+  readonly reading: boolean
+  readStart(): number
+  readStop(): number
+  useUserBuffer(buffer: Uint8Array): void
+}
+
+function readsIntoOwn(handle: unknown): handle is Handle {
   return typeof handle === 'object' && handle !== null && 'useUserBuffer' in handle
 }
