@@ -56,7 +56,10 @@ async function measure(row: Row): Promise<Outcome> {
   if (row.fresh !== true) return roundsOf(row, count)
   const all: Outcome[] = []
   for (let round = 0; round < count; round++) all.push(await roundsOf(row, 1))
-  const labels = Object.keys(all[0]!.measured)
+  // Not one that failed in a later round.
+  const labels = Object.keys(all[0]!.measured).filter((label) =>
+    all.every(({ measured }) => measured[label] !== undefined),
+  )
   return {
     versions: all[0]!.versions,
     measured: Object.fromEntries(

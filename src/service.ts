@@ -103,7 +103,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
         partMs: 'keep-parts',
       }),
       mostDescriptor: firstOfReserve(descriptorLimit(), first['descriptor-reserve']),
-      inFolder: onTheSpot(parts.chdir),
+      inFolder: onTheSpot(parts.chdir, () => hash.threadStarts),
     }),
   )
   const fresh = { store: office.fresh, process: processName(markOf(parts.pid)) }

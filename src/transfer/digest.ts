@@ -26,6 +26,12 @@ export interface Digests extends AsyncDisposable {
   of(account: string, file: FileHandle, range: DigestRange, signal?: AbortSignal): Promise<Uint8Array>
 }
 
+/** Those of this process. */
+export interface ThreadDigests extends Digests {
+  /** A thread starts: Node asks in it where the process is, and it fails where that cannot be said. */
+  readonly threadStarts: boolean
+}
+
 interface Job {
   readonly account: string
   readonly run: () => Promise<void>
@@ -35,11 +41,13 @@ interface Job {
 const IDLE = 10_000
 
 /** `threads`: hashes at a time, by default one a core. */
-export function digests({ threads = availableParallelism() } = {}): Digests {
+export function digests({ threads = availableParallelism() } = {}): ThreadDigests {
   const waiting: Job[] = []
   const busy = new Set<string>()
   const idle: Worker[] = []
   const all = new Set<Worker>()
+  /** Those that have not come up yet. */
+  const starting = new Set<Worker>()
   let isOver = false
 
   function next(): void {
@@ -61,7 +69,12 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
     if (used !== undefined) return used
     const made = new Worker(new URL(`./digest-worker${extname(import.meta.url)}`, import.meta.url))
     all.add(made)
-    made.once('exit', () => all.delete(made))
+    starting.add(made)
+    made.once('online', () => starting.delete(made))
+    made.once('exit', () => {
+      all.delete(made)
+      starting.delete(made)
+    })
     return made
   }
 
@@ -119,6 +132,9 @@ export function digests({ threads = availableParallelism() } = {}): Digests {
   }
 
   return {
+    get threadStarts() {
+      return starting.size > 0
+    },
     of(account, file, range, signal) {
       const done = Promise.withResolvers<Uint8Array>()
       const run = async (): Promise<void> => {

@@ -3,12 +3,13 @@ import { handleOver } from './handle-over.ts'
 import type { Overwrite } from './overwrite.ts'
 import type { FileHandle, OpenFlags } from './vfs.ts'
 
-/** A session's handle on an overwrite of its own: `file`, with what `flags` have of their own. EBADF for a change by one that only reads, and for a READ by one that only writes. */
+/** A session's handle on an overwrite of its own: `file`, with what `flags` have of their own. EBADF for a change by one that only reads, and for what reads by one that only writes. */
 export function ownHandle(file: FileHandle, of: Overwrite, flags: OpenFlags): FileHandle {
   const refuse = (): never => {
     throw failure('EBADF', of.path)
   }
-  const unread = flags.read ? undefined : { read: refuse }
+  // Nor its descriptor, by which it would be hashed.
+  const unread = flags.read ? undefined : { read: refuse, descriptor: () => undefined }
   if (flags.append)
     return handleOver(() => file, { ...unread, appends: true, write: (data) => of.append(data) })
   if (flags.write) return unread === undefined ? file : handleOver(() => file, unread)

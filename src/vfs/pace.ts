@@ -78,7 +78,7 @@ function openPace(clock: Clock, tooLong: number, delayed: () => number): Pace {
         if (took > LONG) {
           its = disks(took, before)
           watched = WATCHED
-        } else if (wanted > QUIET && ++calm >= MOST_QUIET) wanted = QUIET
+        } else if (quick && wanted > QUIET && ++calm >= MOST_QUIET) wanted = QUIET
         long = its > LONG ? long + its : long / 2
         if (long > tooLong) {
           quick = false

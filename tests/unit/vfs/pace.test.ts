@@ -112,3 +112,16 @@ test('pace: after 4,096 quick calls on the loop what was before counts no more',
 
   assert.equal(await backAfter(), 32)
 })
+
+test('pace: what is still done on the loop while the disk is slow is no sign that it is quick', async () => {
+  const { now, backAfter } = disk()
+  for (let i = 0; i < 3; i++) {
+    now(200)
+    await backAfter()
+  }
+
+  now(200)
+  for (let i = 0; i < 4_096; i++) now(0.02)
+
+  assert.equal(await backAfter(), 256)
+})

@@ -327,9 +327,11 @@ test('within the session: a handle to write does not read what is staged', async
   for (const flags of [{ write: true }, { write: true, append: true }]) {
     const again = await vfs.open(p('/a'), flags)
     await refuses('EBADF', () => again.read([place], 0))
+    assert.equal(again.descriptor?.(), undefined, 'it could be hashed')
     await again.close()
   }
   await refuses('EBADF', () => first.read([place], 0))
+  assert.equal(first.descriptor?.(), undefined, 'it could be hashed')
   const both = await vfs.open(p('/a'), { read: true, write: true })
   assert.equal(await both.read([place], 0), 3)
   assert.equal(place.toString(), 'new')
