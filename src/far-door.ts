@@ -94,7 +94,7 @@ async function answer(socket: Socket, draining: AbortSignal, parts: FarDoorParts
   const handler = here && parts.handlerFor(told.identity, request)
   writeJson(socket, FRAME.head, { here: handler !== undefined })
   if (handler === undefined) return void socket.end()
-  const bytes = byteChannel(channel.stream, socket, gone.signal, parts.queued(), (sink) =>
+  const bytes = byteChannel(channel.stream, socket, gone.signal, channel.allSaid, parts.queued(), (sink) =>
     plainPort(channel.stream, socket, sink, parts.queued()),
   )
   const session = sessionOf(told, request, {
@@ -193,6 +193,8 @@ interface FarChannel {
   readonly stream: StreamChannel
   /** What came in; undefined at its end. */
   take(piece: Buffer | undefined): void
+  /** Its end has come. */
+  allSaid(): boolean
 }
 
 /** The far channel as streams, as ssh2 has a near one. */
@@ -212,9 +214,12 @@ function channelOver(socket: Socket): FarChannel {
     },
   })
   socket.once('close', () => stream.destroy())
+  let ended = false
   return {
     stream: Object.assign(stream, { stderr: new Writable({ write: sending(FRAME.error) }) }),
+    allSaid: () => ended,
     take(piece) {
+      if (piece === undefined) ended = true
       if (stream.destroyed) return
       // It is lent by nobody: what comes out of a socket is its reader's.
       if (!stream.push(piece ?? null) && piece !== undefined) socket.pause()

@@ -22,6 +22,7 @@ export function byteChannel(
   channel: StreamChannel,
   socket: Socket,
   signal: AbortSignal,
+  allSaid: () => boolean,
   most: number,
   makePort: (sink: PacketSink) => DrainedPort,
 ): ServedChannel {
@@ -48,9 +49,9 @@ export function byteChannel(
     for (;;) {
       const chunk: Uint8Array | null = channel.read()
       if (chunk !== null) yield chunk
-      // What a lost connection has left is read; that it ends then is ssh2's word, not the peer's.
-      else if (signal.aborted) throw gone()
-      else if (channel.readableEnded) return
+      // What a lost connection has left is read; that it ends then is ssh2's word, unless the peer had said it.
+      else if (signal.aborted && !allSaid()) throw gone()
+      else if (channel.readableEnded || signal.aborted) return
       else await next([channel, 'readable'], [channel, 'end'])
     }
   }

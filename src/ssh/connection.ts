@@ -172,7 +172,11 @@ export function serveConnection(
     const session = accept()
     let pty: LivePty | undefined
     const gone = new AbortController()
+    let allSaid = false
     let signalled: ((name: string) => void) | undefined
+    session.on('eof', () => {
+      allSaid = true
+    })
     // As ssh2 tells it: when the peer's CLOSE has come, whether its data was read or not.
     session.on('close', () => {
       gone.abort(ENDED)
@@ -205,7 +209,8 @@ export function serveConnection(
       const channel = open?.()
       if (channel === undefined) refuse?.()
       else {
-        void run(handler, channel, gone, identity, request, (listener) => {
+        const end: SessionEnd = { gone, allSaid: () => allSaid }
+        void run(handler, channel, end, identity, request, (listener) => {
           signalled = listener
         })
       }
@@ -230,7 +235,7 @@ export function serveConnection(
   async function run(
     handler: SessionHandler,
     channel: ssh2.ServerChannel,
-    gone: AbortController,
+    { gone, allSaid }: SessionEnd,
     who: Identity,
     request: SessionRequest,
     onSignal: (listener: (name: string) => void) => void,
@@ -239,8 +244,8 @@ export function serveConnection(
     const pipe = request.type !== 'subsystem' && request.pty === undefined
     const bytes =
       pipe && parts.fast !== undefined
-        ? portChannel(channel, gone.signal, port)
-        : byteChannel(channel, socket, gone.signal, limits.queued, port)
+        ? portChannel(channel, gone.signal, allSaid, port)
+        : byteChannel(channel, socket, gone.signal, allSaid, limits.queued, port)
     const session: Session = {
       id: `${id}.${++started}`,
       identity: who,
@@ -289,6 +294,13 @@ export function serveConnection(
       cut()
     },
   }
+}
+
+/** How a session ends from outside. */
+interface SessionEnd {
+  readonly gone: AbortController
+  /** The peer's EOF has come: it says no more, and has not been cut off. */
+  readonly allSaid: () => boolean
 }
 
 function kindOf(request: SessionRequest): string {

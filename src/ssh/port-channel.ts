@@ -13,6 +13,7 @@ import type { PacketSink } from './session.ts'
 export function portChannel(
   channel: StreamChannel,
   signal: AbortSignal,
+  allSaid: () => boolean,
   makePort: (sink: PacketSink) => DrainedPort,
 ): ServedChannel {
   const came = lentBlocks()
@@ -38,7 +39,7 @@ export function portChannel(
     settle: wakeReader,
     end() {
       // The end of a connection that broke is ssh2's word, not the peer's.
-      ended = !signal.aborted
+      ended = allSaid() || !signal.aborted
       wakeReader()
     },
     room: wakeWriters,
@@ -60,7 +61,8 @@ export function portChannel(
         // What the peer may send more leaves with it.
         writer.flush()
       } else if (ended) return
-      else if (signal.aborted) throw gone()
+      // The end itself may come behind the word that the session is over, when both lay in one read.
+      else if (signal.aborted && !allSaid()) throw gone()
       else await inputChanged.promise
     }
   }

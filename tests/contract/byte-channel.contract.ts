@@ -167,10 +167,25 @@ export function byteChannelContract(dataPath: 'fast' | 'plain'): void {
     },
   )
 
-  test(name('a client that says its end and goes has still said it: the input ends'), {
-    // ssh2's stream does not tell the one end from the other.
-    skip: dataPath === 'plain',
-  }, async () => {
+  for (const size of [0, 1, 30_000])
+    test(
+      name(`${size} bytes, their end and CLOSE in one read are all there, and the input ends`),
+      async () => {
+        let read = 0
+        const { handler, done } = watched(async ({ channel }) => {
+          for await (const chunk of channel.input) read += chunk.length
+        })
+        await using porch = await startPorch(handler, { dataPath })
+        using channel = await rawChannel(porch.port)
+
+        channel.sendAndLeave(Buffer.alloc(size))
+
+        await done
+        assert.equal(read, size)
+      },
+    )
+
+  test(name('a client that says its end and goes has still said it: the input ends'), async () => {
     const began = Promise.withResolvers<void>()
     const broken = Promise.withResolvers<void>()
     let read = 0

@@ -9,6 +9,8 @@ export interface RawChannel extends Disposable, Pick<RawClient, 'holdExchange'> 
   allowed(): number
   send(data: Buffer): void
   sendEof(): void
+  /** All in one write: the data, the end of them, and CLOSE. */
+  sendAndLeave(data: Buffer): void
   adjust(count: number): void
   rekey(): void
   /** The server has answered something sent after everything else. */
@@ -66,6 +68,13 @@ export async function rawChannel(
       protocol.channelData(remote, data)
     },
     sendEof: () => protocol.channelEOF(remote),
+    sendAndLeave(data) {
+      client.together(() => {
+        protocol.channelData(remote, data)
+        protocol.channelEOF(remote)
+        protocol.channelClose(remote)
+      })
+    },
     adjust: (count) => protocol.channelWindowAdjust(remote, count),
     rekey: () => protocol.rekey(),
     holdExchange: () => client.holdExchange(),

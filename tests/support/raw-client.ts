@@ -45,6 +45,8 @@ export interface RawClient extends Disposable {
   next(...names: string[]): Promise<{ readonly name: string; readonly args: readonly unknown[] }>
   /** Reads nothing more from its socket. */
   deaf(): void
+  /** What `work` sends leaves in one write. */
+  together(work: () => void): void
   /** Any payload, sealed as a message. */
   send(payload: Buffer): void
   /** Called after each further key exchange. */
@@ -84,8 +86,9 @@ export async function rawClient(
       : { authHandler: () => void started.resolve() as never }),
   })
   await ready
+  const { _sock: socket } = client as unknown as { _sock: Socket }
   // Two small messages in a row would wait for each other.
-  ;(client as unknown as { _sock: Socket })._sock.setNoDelay(true)
+  socket.setNoDelay(true)
   const protocol = (client as unknown as { _protocol: Protocol })._protocol
   return {
     protocol,
@@ -95,7 +98,12 @@ export async function rawClient(
         for (const name of names) protocol._handlers[name] = (_, ...args) => resolve({ name, args })
       })
     },
-    deaf: () => void (client as unknown as { _sock: Socket })._sock.pause(),
+    deaf: () => void socket.pause(),
+    together(work) {
+      socket.cork()
+      work()
+      socket.uncork()
+    },
     send(payload) {
       const { write } = protocol._packetRW
       const start = write.allocStart

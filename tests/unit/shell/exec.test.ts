@@ -66,7 +66,14 @@ function running(command: string, vfs: TinyVfs) {
     now: () => 0,
   })({
     ...session,
-    channel: byteChannel(channel, socket, over.signal, 1, (sink) => plainPort(channel, socket, sink, 1)),
+    channel: byteChannel(
+      channel,
+      socket,
+      over.signal,
+      () => false,
+      1,
+      (sink) => plainPort(channel, socket, sink, 1),
+    ),
     signal: over.signal,
     request: { type: 'exec', command, pty: undefined },
     onSignal: (listener) => {

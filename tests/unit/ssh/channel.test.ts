@@ -39,7 +39,14 @@ function deaf() {
 test('channel: who writes to a client that does not read waits, until it has read', async () => {
   const { channel, wire, reads } = deaf()
   const over = new AbortController()
-  const bytes = byteChannel(channel, wire, over.signal, MIB, (sink) => plainPort(channel, wire, sink, MIB))
+  const bytes = byteChannel(
+    channel,
+    wire,
+    over.signal,
+    () => false,
+    MIB,
+    (sink) => plainPort(channel, wire, sink, MIB),
+  )
 
   await bytes.write(Buffer.alloc(MIB))
   let wrote = false
@@ -56,7 +63,14 @@ test('channel: who writes to a client that does not read waits, until it has rea
 test('channel: who waits for a client that does not read is told when it is gone', async () => {
   const { channel, wire } = deaf()
   const over = new AbortController()
-  const bytes = byteChannel(channel, wire, over.signal, MIB, (sink) => plainPort(channel, wire, sink, MIB))
+  const bytes = byteChannel(
+    channel,
+    wire,
+    over.signal,
+    () => false,
+    MIB,
+    (sink) => plainPort(channel, wire, sink, MIB),
+  )
 
   const writing = bytes.write(Buffer.alloc(MIB + 1))
   over.abort()
@@ -73,8 +87,13 @@ test('channel: what came before the connection broke is read to its end, which i
     },
   )
   const over = new AbortController()
-  const { input } = byteChannel(channel, wire, over.signal, MIB, (sink) =>
-    plainPort(channel, wire, sink, MIB),
+  const { input } = byteChannel(
+    channel,
+    wire,
+    over.signal,
+    () => false,
+    MIB,
+    (sink) => plainPort(channel, wire, sink, MIB),
   )
   const ended = once(channel, 'end')
   const read: string[] = []
