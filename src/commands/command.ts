@@ -56,6 +56,8 @@ export interface CommandContext {
   /** Whether the terminal has colours. */
   readonly colours: boolean
   readonly signal: AbortSignal
+  /** For what goes on when the client has left behind its EOF: aborted by who takes it back. Undefined: as `signal`. */
+  readonly unwanted?: AbortSignal
   /** For the server's log: a resume that was refused, for example. */
   log(event: string, fields: Readonly<Record<string, string | number>>): void
   /** At a terminal files are not moved by standard input, but by what the terminal can. */

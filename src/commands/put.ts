@@ -50,10 +50,15 @@ export const put: Command = {
     const file =
       token === undefined
         ? await context.vfs.open(path, { read: true, write: true, create: true, truncate: true })
-        : await proved(path, name, token, context)
+        : await proved(path, name, token, hashing(context))
     const { md5, end } = await store(context, file, name, token?.offset ?? 0, size, whole)
     await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
   },
+}
+
+/** A client that has said all it sends may leave: its file is stored all the same. */
+function hashing(context: CommandContext): CommandContext {
+  return { ...context, signal: context.unwanted ?? context.signal }
 }
 
 /** Both or neither. EUSAGE. */
@@ -114,7 +119,7 @@ async function store(
         'EIO',
         `The input ended at ${at} of ${size} bytes: what came is kept, go on from there`,
       )
-    md5 = await prefixMd5(file, at, context)
+    md5 = await prefixMd5(file, at, hashing(context))
     if (whole !== undefined && md5 !== whole) {
       context.log('upload refused', { path: name, theirs: whole, ours: md5 })
       throw new OpError(

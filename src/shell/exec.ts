@@ -63,7 +63,8 @@ export async function runPlain(
     await using vfs = await openRecorded(session, parts)
     const context = contextOf(session, vfs, parts, over)
     // A connection that breaks takes nothing back of what came by it: that ends by itself.
-    const plain = { ...context, input: iterateUnlessAborted(context.input, unwanted.signal) }
+    const input = iterateUnlessAborted(context.input, unwanted.signal)
+    const plain = { ...context, input, unwanted: unwanted.signal }
     return await work(terminal === undefined ? plain : onTerminal(plain, terminal, stop))
   } catch (error) {
     if (over.aborted) return 130

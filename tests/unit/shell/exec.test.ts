@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Duplex, Writable } from 'node:stream'
 import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
 import { languageOf } from '../../../src/commands/language.ts'
 import { COMMANDS } from '../../../src/commands/table.ts'
 import { exec } from '../../../src/shell/exec.ts'
@@ -48,6 +49,7 @@ class SlowDisk extends TinyVfs {
 function running(command: string, vfs: TinyVfs) {
   const { session } = memorySession()
   const over = new AbortController()
+  let allSaid = false
   let signalled = (_: string): void => {}
   let said = ''
   const stderr = new Writable({
@@ -62,7 +64,13 @@ function running(command: string, vfs: TinyVfs) {
   const status = exec({
     open: () => vfs,
     language: languageOf(COMMANDS),
-    hash: { of: async () => new Uint8Array(16), async [Symbol.asyncDispose]() {} },
+    hash: {
+      async of(_account, _file, _range, signal) {
+        if (signal?.aborted) throw new OpError('ECANCELED', 'The session ended')
+        return new Uint8Array(16)
+      },
+      async [Symbol.asyncDispose]() {},
+    },
     now: () => 0,
   })({
     ...session,
@@ -70,7 +78,7 @@ function running(command: string, vfs: TinyVfs) {
       channel,
       socket,
       over.signal,
-      () => false,
+      () => allSaid,
       1,
       (sink) => plainPort(channel, socket, sink, 1),
     ),
@@ -86,6 +94,12 @@ function running(command: string, vfs: TinyVfs) {
     came: (text: string) => void channel.push(text),
     eof: () => void channel.push(null),
     signal: (name: string) => signalled(name),
+    /** EOF and CLOSE in one read: ssh2 tells the end of the stream behind that of the session. */
+    leaves() {
+      allSaid = true
+      over.abort()
+      channel.push(null)
+    },
     /** As ssh2 tells it: first that it is over, then as if the peer had said so. */
     breaks() {
       over.abort()
@@ -119,6 +133,20 @@ test('exec put: the end of the input is the end of the file, however much lies b
   disk.go()
 
   assert.equal(await status, 0)
+  assert.equal(disk.text('/a'), 'one, two')
+  assert.deepEqual(disk.calls.slice(-1), ['close /a'])
+})
+
+test('exec put: the file of a client that has said its end and left is stored', async () => {
+  const disk = new SlowDisk()
+  const { status, came, leaves } = running('put a', disk)
+  came('one, ')
+  await disk.busy
+  came('two')
+  leaves()
+  disk.go()
+
+  await status
   assert.equal(disk.text('/a'), 'one, two')
   assert.deepEqual(disk.calls.slice(-1), ['close /a'])
 })
