@@ -5,6 +5,16 @@ import { parseBytes, parseDuration, showDuration } from './base/units.ts'
 /** A size in bytes or as "10 GiB"; a time in ms or as "5m". */
 const bytes = z.union([z.number(), z.string()]).transform(read((text) => parseBytes(text)))
 const ms = z.union([z.number(), z.string()]).transform(read((text) => parseDuration(text)))
+/** One that a timer is set to. Node makes 1 ms of more than 2^31-1 ms, which are 24.8 days; some wait a little longer. */
+const MOST_TIMER = 24 * 86_400_000
+const timer = z.union([z.number(), z.string()]).transform(
+  read((text) => {
+    const value = parseDuration(text)
+    if (value > MOST_TIMER)
+      throw new Error(`"${text}" is too long: write ${showDuration(MOST_TIMER)} at most`)
+    return value
+  }),
+)
 const words = z.string('write a word between quotes').min(1, 'it is empty')
 
 function whole(from: number, to: number, says: string) {
@@ -52,7 +62,7 @@ export const SETTINGS = {
   hostkeys: words.default('hostkeys').describe('folder of host keys'),
   'log-level': oneOf('debug', 'info', 'warn').default('info').describe('debug, info or warn'),
   'log-keep-days': count(0).default(90).describe('older logs are removed at midnight'),
-  'login-grace': ms.default(20_000).describe('time to log in'),
+  'login-grace': timer.default(20_000).describe('time to log in'),
   'login-tries': count(1).default(6).describe('failed logins of a connection'),
   'max-unauthenticated': count(1).default(2_000).describe('connections not logged in'),
   'max-silent-per-address': count(1)
@@ -69,12 +79,12 @@ export const SETTINGS = {
     .describe('bytes; smaller packets are much work'),
   'max-queued': bytes.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
   'rekey-bytes': bytes.default(1024 ** 3).describe('moved under the same keys'),
-  'rekey-time': ms.default(3_600_000).describe('age of keys; then they are renewed'),
-  keepalive: ms.default(15_000).describe('between questions whether a client is still there'),
+  'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed'),
+  keepalive: timer.default(15_000).describe('between questions whether a client is still there'),
   'keepalive-tries': count(1).default(3).describe('of those without an answer; then it is cut'),
-  idle: ms.default(300_000).describe('connection without a channel'),
-  'idle-shell': ms.default(0).describe('shell at its prompt; 0: never ended'),
-  drain: ms.default(8_000).describe('how long SIGTERM waits for transfers'),
+  idle: timer.default(300_000).describe('connection without a channel'),
+  'idle-shell': timer.default(0).describe('shell at its prompt; 0: never ended'),
+  drain: timer.default(8_000).describe('how long SIGTERM waits for transfers'),
   'guard-threshold': count(1).default(20).describe('points in the window that ban an address'),
   'guard-window': ms.default(600_000).describe('how long a failed login counts'),
   'guard-ban': ms.default(300_000).describe('first ban; each further one is twice as long'),
@@ -107,7 +117,7 @@ export type Settings = Readonly<z.infer<typeof schema>>
 
 const DURATIONS: ReadonlySet<string> = new Set(
   Object.entries(SETTINGS)
-    .filter(([, type]) => type.unwrap() === ms)
+    .filter(([, type]) => [ms, timer].includes(type.unwrap() as typeof ms))
     .map(([name]) => name),
 )
 

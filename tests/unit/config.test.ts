@@ -67,6 +67,19 @@ test('settings: an unknown name is refused where it is, with the nearest as it w
   assert.equal(refusal(['--xylophone']), 'Unknown setting --xylophone')
 })
 
+// Node makes 1 ms of a timer over 2^31-1 ms: `--idle 30d` ended each connection at once.
+test('settings: what a timer is set to is 24 days at most, what is only compared may be longer', () => {
+  const timers = ['login-grace', 'rekey-time', 'keepalive', 'idle', 'idle-shell', 'drain'] as const
+  for (const name of timers) {
+    assert.equal(loadConfig([`--${name}`, '24d'], {}).settings[name], 24 * 86_400_000, name)
+    assert.equal(refusal([`--${name}`, '30d']), `--${name}: "30d" is too long: write 24d at most`)
+  }
+
+  const compared = ['silent-time', 'guard-window', 'guard-ban', 'keep-replaced', 'keep-parts'] as const
+  for (const name of compared)
+    assert.equal(loadConfig([`--${name}`, '30d'], {}).settings[name], 30 * 86_400_000, name)
+})
+
 test('settings: the variables that are no settings are let be', () => {
   const env = { MINIFTP_PASSWORD: 'x', MINIFTP_ADMIN_PASSWORD: 'y', PORT: '1', MINIFTP_HOST: '::1' }
 
