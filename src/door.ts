@@ -6,7 +6,6 @@ import { then } from './base/awaitable.ts'
 import type { Clock } from './base/clock.ts'
 import { isOpError, OpError } from './base/error.ts'
 import { escapeText } from './base/escape.ts'
-import { alone, type Siblings } from './base/siblings.ts'
 import { isScp } from './scp/scp.ts'
 import type { Middleware, Session } from './ssh/session.ts'
 import { followed, type LiveTransfers } from './transfer/live.ts'
@@ -24,8 +23,6 @@ export interface DoorParts {
   readonly transfers: LiveTransfers
   /** Where it is kept what accounts are making, and by what name this process is known there. */
   readonly fresh: Omit<FreshParts, 'clock'>
-  /** The other processes of this server: sessions are counted over all. */
-  readonly siblings?: Siblings
 }
 
 /** What stands between a session, of whatever kind, and its account's files. */
@@ -48,18 +45,10 @@ interface Seat {
   readonly throttle: Throttle
 }
 
-export function openDoor({
-  accounts,
-  homes,
-  clock,
-  transfers,
-  fresh: making,
-  siblings = alone,
-}: DoorParts): Door {
+export function openDoor({ accounts, homes, clock, transfers, fresh: making }: DoorParts): Door {
   const seats = new Map<string, Seat>()
   const makers = new Map<string, Fresh>()
   const standings = new WeakMap<Session, Standing>()
-  siblings.answer('sessions of', (name) => seats.get(String(name))?.sessions ?? 0)
 
   function standing(session: Session): Standing {
     const known = standings.get(session)
@@ -84,11 +73,8 @@ export function openDoor({
   }
 
   /** EACCES when the account has as many sessions as it may have; the one that asks is counted already. */
-  async function checkCap({ name, sessions: most }: Account, here: number): Promise<void> {
-    if (most === null) return
-    const elsewhere = siblings.count === 0 ? [] : await siblings.ask('sessions of', name)
-    const all = elsewhere.reduce<number>((sum, count) => sum + Number(count), here)
-    if (all > most)
+  function checkCap({ name, sessions: most }: Account, open: number): void {
+    if (most !== null && open > most)
       throw new OpError('EACCES', `"${name}" has ${most} of ${most} sessions open already: close one first`)
   }
 
@@ -99,7 +85,7 @@ export function openDoor({
       const { seat } = taken
       try {
         const account = await standing(session).now()
-        await checkCap(account, seat.sessions)
+        checkCap(account, seat.sessions)
         seat.throttle.set(account.rate)
       } catch (error) {
         if (!isOpError(error)) throw error

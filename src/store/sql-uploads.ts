@@ -17,7 +17,6 @@ export function sqlUploads(database: DatabaseSync): UploadStore {
       account TEXT NOT NULL, path BLOB NOT NULL, session TEXT NOT NULL, address TEXT NOT NULL, until INTEGER NOT NULL,
       PRIMARY KEY (account, path, session)) WITHOUT ROWID`)
   const partials = database.prepare('SELECT dev, ino FROM partial_file WHERE account = ?')
-  const isPartial = database.prepare('SELECT 1 FROM partial_file WHERE account = ? AND dev = ? AND ino = ?')
   const addPartial = database.prepare('INSERT INTO partial_file VALUES (?, ?, ?) ON CONFLICT DO NOTHING')
   const removePartial = database.prepare('DELETE FROM partial_file WHERE account = ? AND dev = ? AND ino = ?')
   const fields = 'SELECT id, kind, path, size, until, owner FROM shelved_file WHERE account = ?'
@@ -39,7 +38,6 @@ export function sqlUploads(database: DatabaseSync): UploadStore {
 
   return {
     partials: (account) => partials.all(account) as unknown as Inode[],
-    isPartial: (account, { dev, ino }) => isPartial.get(account, dev, ino) !== undefined,
     addPartial: (account, { dev, ino }) => void addPartial.run(account, dev, ino),
     removePartial: (account, { dev, ino }) => void removePartial.run(account, dev, ino),
     shelved: (account) => (shelved.all(account) as unknown as Row[]).map(shelvedOf),

@@ -4,7 +4,6 @@ import { dirname, join, resolve } from 'node:path'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
-import { alone, type Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
 import { errnoOf, fileError } from './errno.ts'
 import type { InFolder } from './in-folder.ts'
@@ -18,7 +17,7 @@ import { Partials } from './partials.ts'
 import { Refusals } from './refusals.ts'
 import { settle } from './settle.ts'
 import { openShelf } from './shelf.ts'
-import { GONE, type KeepRules, Shelved } from './shelved.ts'
+import { type KeepRules, Shelved } from './shelved.ts'
 import { type Durable, type StagedFileSystem, staged } from './staged.ts'
 import type { Sender, UploadStore } from './uploads.ts'
 import { Writers } from './writers.ts'
@@ -34,7 +33,6 @@ export interface HomesParts {
   /** This process, by a name that no other one has or had; and whether one of such a name still runs. */
   readonly process: string
   readonly lives: (process: string) => boolean
-  readonly siblings?: Siblings
   readonly rules: TreeRules
   /** Somebody else has settled what a crash has left. */
   readonly settled?: boolean
@@ -80,21 +78,11 @@ export async function openHomes({
 }: HomesParts): Promise<OpenHomes> {
   // Made off the loop, wherever the process is then (inFolder).
   const folder = resolve(given)
-  const { uploads, rules, siblings = alone } = parts
+  const { uploads, rules } = parts
   if (!parts.settled) await settleHomes({ folder, uploads, clock, rules, lives: parts.lives })
   const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
-  siblings.answer('upload', (asked) => {
-    const { account, dev, ino, end } = uploadOf(asked)
-    const writers = accounts.get(account)?.writers
-    return end ? writers?.takeOver({ dev, ino }) : writers?.find({ dev, ino }) !== undefined
-  })
-
-  siblings.answer(GONE, (asked) => {
-    const { account, size, owner } = asked as { account: string; size: number; owner: string }
-    if (owner === parts.process) accounts.get(account)?.book.release(size)
-  })
 
   async function sharedBy(account: string): Promise<Shared> {
     const book = await openBook(account)
@@ -115,11 +103,10 @@ export async function openHomes({
         inodes,
         clock,
         rules,
-        siblings,
         owner: parts.process,
         lives: parts.lives,
       }),
-      partials: new Partials(account, uploads, siblings),
+      partials: new Partials(account, uploads),
       writers: new Writers(),
     }
     accounts.set(account, made)
@@ -138,7 +125,6 @@ export async function openHomes({
         shelf: openShelf(join(folder, 'staging', account), local.jail),
         store: uploads,
         openUploads: side,
-        siblings,
         sender,
         now: clock.now,
         overwrite: () => overwrite?.() ?? rules.overwrite,
@@ -205,9 +191,4 @@ function jailWhenAsked(home: string): Pick<Jail, 'walk'> {
       return jail.walk(path, follow, use)
     },
   }
-}
-
-/** A question of another process of ours. */
-function uploadOf(asked: unknown): { account: string; dev: number; ino: number; end: boolean } {
-  return asked as { account: string; dev: number; ino: number; end: boolean }
 }

@@ -1,48 +1,34 @@
 import { isOpError } from '../base/error.ts'
-import type { Siblings } from '../base/siblings.ts'
 import type { Inode, UploadStore } from './uploads.ts'
 import type { Slot } from './written.ts'
 
-type Store = Pick<UploadStore, 'partials' | 'isPartial' | 'addPartial' | 'removePartial'>
+type Store = Pick<UploadStore, 'partials' | 'addPartial' | 'removePartial'>
 
 /**
  * The uploads of one account that are not finished: new files from OPEN to CLOSE, and those whose writer went away.
  * A mark is written down when its writer goes away; before, the side file of open uploads says it, for most uploads
- * are over soon. With other processes beside us it is written down at once, and asked there.
+ * are over soon.
  */
 export class Partials {
   readonly #account: string
   readonly #store: Store
-  readonly #siblings: Pick<Siblings, 'count'>
   /** By inode; true once written down. */
   readonly #marks = new Map<string, boolean>()
   /** Not written down, for the disk was full: their slots stay. */
   readonly #owed = new Map<string, { readonly inode: Inode; readonly slot: Slot }>()
 
-  constructor(account: string, store: Store, siblings: Pick<Siblings, 'count'>) {
+  constructor(account: string, store: Store) {
     this.#account = account
     this.#store = store
-    this.#siblings = siblings
     for (const inode of store.partials(account)) this.#marks.set(keyOf(inode), true)
   }
 
   has(inode: Inode): boolean {
-    const key = keyOf(inode)
-    if (this.#siblings.count === 0) return this.#marks.size > 0 && this.#marks.has(key)
-    if (this.#marks.get(key) === false) return true
-    const there = this.#store.isPartial(this.#account, inode)
-    if (there) this.#marks.set(key, true)
-    else this.#marks.delete(key)
-    return there
+    return this.#marks.size > 0 && this.#marks.has(keyOf(inode))
   }
 
-  /** ENOSPC beside other processes, with nothing marked. */
   mark(inode: Inode): void {
     const key = keyOf(inode)
-    if (this.#siblings.count > 0 && this.#marks.get(key) !== true) {
-      this.#store.addPartial(this.#account, inode)
-      this.#marks.set(key, true)
-    }
     if (!this.#marks.has(key)) this.#marks.set(key, false)
     this.#payUp()
   }
@@ -68,8 +54,7 @@ export class Partials {
   /** It is whole, or gone. */
   unmark(inode: Inode): void {
     const key = keyOf(inode)
-    if (this.#marks.get(key) === true || this.#siblings.count > 0)
-      this.#store.removePartial(this.#account, inode)
+    if (this.#marks.get(key) === true) this.#store.removePartial(this.#account, inode)
     this.#marks.delete(key)
     this.#owed.get(key)?.slot.free()
     this.#owed.delete(key)

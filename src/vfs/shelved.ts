@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import type { Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
 import type { Inodes } from './inodes.ts'
 import { unlessFull } from './partials.ts'
@@ -19,7 +18,6 @@ export interface ShelvedParts {
   readonly inodes: Inodes
   readonly clock: Clock
   readonly rules: KeepRules
-  readonly siblings: Siblings
   /** This process, as `ShelvedFile.owner`. */
   readonly owner: string
   /** Whether another one still runs. */
@@ -31,9 +29,6 @@ export interface KeepRules {
   readonly keepMs: number
   readonly partMs: number
 }
-
-/** Told to the process that has the bytes of a file reserved. */
-export const GONE = 'shelved file gone'
 
 /** How long what is held is, should we be killed in that moment. */
 const HELD_MS = 60_000
@@ -106,7 +101,7 @@ export class Shelved {
     const file = this.#for(path, 'kept').at(-1)
     if (file === undefined)
       throw new OpError('ENOENT', `Nothing that "${shown(path)}" replaced is kept`, { path })
-    this.#release(file)
+    this.#parts.book.release(file.size)
     this.#parts.store.removeShelved(this.#parts.account, file.id)
     return { ...file, owner: this.#parts.owner }
   }
@@ -168,10 +163,6 @@ export class Shelved {
 
   /** It is gone on with: the caller has its bytes reserved from now on. */
   resumePart(file: ShelvedFile): void {
-    if (file.owner !== this.#parts.owner) {
-      this.#parts.book.reserve(file.size, file.path)
-      this.#release(file)
-    }
     this.#open(file.id, file.path)
   }
 
@@ -209,7 +200,7 @@ export class Shelved {
     const { book, inodes, shelf } = this.#parts
     const found = shelf.stat(file.id, file.path)
     this.#forget(file)
-    this.#release(file)
+    book.release(file.size)
     if (found === undefined || found.nlink > 1) return
     const inode = inodes.find(found)
     if (inode === undefined) return
@@ -247,13 +238,6 @@ export class Shelved {
     }
     if (more < 0) book.release(-more)
     return true
-  }
-
-  /** Its bytes are reserved by the process that laid it on the shelf. */
-  #release({ size, owner }: ShelvedFile): void {
-    const { account, book, siblings } = this.#parts
-    if (owner === this.#parts.owner || siblings.count === 0) book.release(size)
-    else void siblings.ask(GONE, { account, size, owner })
   }
 
   #forget({ id, path }: ShelvedFile): void {

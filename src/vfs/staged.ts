@@ -1,7 +1,6 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import type { Siblings } from '../base/siblings.ts'
 import type { Book } from '../quota/book.ts'
 import { failure } from './errno.ts'
 import { goneOn } from './gone-on.ts'
@@ -36,7 +35,6 @@ export interface StageParts {
   readonly book: Book
   readonly inodes: Inodes
   readonly refusals: Refusals
-  readonly siblings: Siblings
   /** Who this session is. */
   readonly sender: Sender
   readonly now: () => number

@@ -1,12 +1,7 @@
 import { type Awaitable, now, then } from '../base/awaitable.ts'
-import type { Siblings } from '../base/siblings.ts'
 import type { Inode } from './uploads.ts'
 import type { DirectoryHandle, FileHandle, Stat, VirtualPath } from './vfs.ts'
 import { type WatchParts, watched } from './watched.ts'
-
-export interface UnfinishedParts extends WatchParts {
-  readonly siblings: Siblings
-}
 
 /** The files that are not whole, as one session sees them and goes on with them. */
 export interface Unfinished {
@@ -19,8 +14,8 @@ export interface Unfinished {
   takeOver(inode: Inode, end: boolean): Awaitable<boolean>
 }
 
-export function unfinished({ siblings, ...parts }: UnfinishedParts): Unfinished {
-  const { account, partials, writers, session } = parts
+export function unfinished(parts: WatchParts): Unfinished {
+  const { partials, writers, session } = parts
   const marked = (found: Stat): Stat => {
     if (found.kind !== 'file' || !partials.has(found)) return found
     const writing = writers.find(found)
@@ -42,13 +37,8 @@ export function unfinished({ siblings, ...parts }: UnfinishedParts): Unfinished 
     begun: (file, path) => watched(file, path, file.found ?? now(file.stat()), parts),
     takeOver(inode, end) {
       const writing = writers.find(inode)
-      if (writing !== undefined) {
-        if (writing.session === session) return false
-        return end ? writers.takeOver(inode) : true
-      }
-      if (siblings.count === 0) return false
-      const { dev, ino } = inode
-      return siblings.ask('upload', { account, dev, ino, end }).then((answers) => answers.includes(true))
+      if (writing === undefined || writing.session === session) return false
+      return end ? writers.takeOver(inode) : true
     },
   }
 }

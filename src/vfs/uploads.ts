@@ -26,7 +26,6 @@ export interface Sender {
 export interface UploadStore {
   /** Marks of unfinished files, by inode, so that they follow renames. */
   partials(account: string): readonly Inode[]
-  isPartial(account: string, inode: Inode): boolean
   addPartial(account: string, inode: Inode): void
   removePartial(account: string, inode: Inode): void
 

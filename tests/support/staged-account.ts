@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
-import { alone, type Siblings } from '../../src/base/siblings.ts'
+import { alone } from '../../src/base/siblings.ts'
 import type { Book } from '../../src/quota/book.ts'
 import { openBooks } from '../../src/quota/books.ts'
 import { openDatabase } from '../../src/store/database.ts'
@@ -19,7 +19,6 @@ export interface AccountOptions {
   readonly bytes?: number | null
   readonly files?: number | null
   readonly clock?: Clock
-  readonly siblings?: Siblings
   readonly keepMs?: number
   readonly partMs?: number
   readonly durable?: Durable
@@ -54,7 +53,7 @@ let processes = 0
 
 /** Ada's files on the disk as a server has them, without a server. */
 export async function stagedAccount(options: AccountOptions = {}): Promise<StagedAccount> {
-  const { bytes = null, files = null, clock = systemClock, siblings = alone } = options
+  const { bytes = null, files = null, clock = systemClock } = options
   const shared = options.after ?? options.beside
   const folder = shared?.folder ?? (await mkdtemp(join(tmpdir(), 'staged-')))
   const name = `process-${++processes}`
@@ -73,7 +72,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     }),
     measure: () => measure(home, (id) => uploads.shelved('ada').some((file) => file.id === id)),
     limitsOf: async () => ({ bytes, files }),
-    siblings,
+    siblings: alone,
     clock,
   })
   const homes = await openHomes({
@@ -84,7 +83,6 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     uploads,
     process: name,
     lives,
-    siblings,
     rules: {
       overwrite: options.overwrite ?? 'staged',
       durable: options.durable ?? 'never',

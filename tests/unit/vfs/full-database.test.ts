@@ -3,11 +3,19 @@ import assert from 'node:assert/strict'
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { OpError } from '../../../src/base/error.ts'
-import type { Siblings } from '../../../src/base/siblings.ts'
-import { alone } from '../../../src/base/siblings.ts'
 import type { UploadStore } from '../../../src/vfs/uploads.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, isPartial, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+import {
+  balanced,
+  bytes,
+  isPartial,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
 
 const CHANGES = [
   'addPartial',
@@ -17,8 +25,6 @@ const CHANGES = [
   'addFailed',
   'takeFailed',
 ] as const
-const beside: Siblings = { ...alone, count: 1 }
-
 /** A store that changes nothing while `full`. */
 function fillable() {
   const state = { full: false }
@@ -98,26 +104,15 @@ test('full database: a write that failed is told at CLOSE, and the file is close
   assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
 })
 
-test('full database: beside other processes an OPEN is refused with the sentence, and leaves nothing open', async () => {
-  const { state, uploads } = fillable()
-  await using ada = await stagedAccount({ uploads, siblings: beside })
-  const vfs = await ada.session()
-
-  state.full = true
-
-  await refuses('ENOSPC', () => vfs.open(p('/a'), NEW))
-  assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
-  state.full = false
-  await put(vfs, '/a', 'now')
-  assert.equal(await onDisk(ada, 'a'), 'now')
-})
-
 test('full database: a CLOSE that cannot be written down says so, and leaves the file partial', async () => {
   const { state, uploads } = fillable()
-  await using ada = await stagedAccount({ uploads, siblings: beside })
+  await using ada = await stagedAccount({ uploads })
   const vfs = await ada.session()
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('123'), 0)
+  const left = await vfs.open(p('/a'), NEW)
+  await left.write(bytes('123'), 0)
+  await left.abandon()
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('4'), 3)
 
   state.full = true
 

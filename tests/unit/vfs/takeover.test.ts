@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Siblings } from '../../../src/base/siblings.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -13,89 +12,6 @@ import {
   refuses,
   UNTRUNCATED,
 } from '../../support/staged-files.ts'
-
-interface Asked {
-  readonly account: string
-  readonly dev: number
-  readonly ino: number
-  readonly end: boolean
-}
-
-/** One other process, which has the upload open or not. What it was asked, and what it can ask us. */
-function oneSibling(hasIt: boolean) {
-  const asked: Asked[] = []
-  const handlers = new Map<string, (data: unknown) => unknown>()
-  const siblings: Siblings = {
-    count: 1,
-    async ask(word, data) {
-      if (word !== 'upload') return []
-      asked.push(data as Asked)
-      return [hasIt]
-    },
-    answer: (word, how) => void handlers.set(word, how),
-  }
-  return { siblings, asked, ask: (data: Asked) => handlers.get('upload')!(data) }
-}
-
-test('two processes: a resume ends the writer in the other one', async () => {
-  const { siblings, asked } = oneSibling(true)
-  await using ada = await stagedAccount({ siblings })
-  const vfs = await ada.session()
-  const left = await vfs.open(p('/a'), NEW)
-  await left.write(bytes('123'), 0)
-  await left.abandon()
-
-  const file = await vfs.open(p('/a'), UNTRUNCATED)
-  await file.write(bytes('45'), 3)
-  await file.close()
-
-  const { dev, ino } = await vfs.stat(p('/a'))
-  assert.deepEqual(asked, [{ account: 'ada', dev, ino, end: true }])
-  assert.equal(await onDisk(ada, 'a'), '12345')
-})
-
-for (const hasIt of [true, false])
-  test(`two processes: a TRUNC of a partial that the other one ${hasIt ? 'writes is staged' : 'has left is in place'}`, async () => {
-    const { siblings, asked } = oneSibling(hasIt)
-    await using ada = await stagedAccount({ siblings })
-    const vfs = await ada.session()
-    const left = await vfs.open(p('/a'), NEW)
-    await left.write(bytes('123'), 0)
-    await left.abandon()
-
-    const file = await vfs.open(p('/a'), NEW)
-    await file.write(bytes('x'), 0)
-
-    assert.equal(await onDisk(ada, 'a'), hasIt ? '123' : 'x')
-    assert.deepEqual(
-      asked.map(({ end }) => end),
-      [false],
-    )
-    await file.close()
-    assert.equal(await onDisk(ada, 'a'), 'x')
-    assert.ok(!(await isPartial(vfs, '/a')))
-  })
-
-test('two processes: asked by the other one, a writer is found, and ended with its hole cut off', async () => {
-  const { siblings, ask } = oneSibling(false)
-  await using ada = await stagedAccount({ siblings })
-  const vfs = await ada.session()
-  const file = await vfs.open(p('/a'), NEW)
-  await file.write(bytes('123'), 0)
-  await file.write(bytes('xyz'), 6)
-  const { dev, ino } = await vfs.stat(p('/a'))
-
-  assert.equal(await ask({ account: 'grace', dev, ino, end: true }), undefined)
-  assert.equal(await ask({ account: 'ada', dev, ino, end: false }), true)
-  assert.equal(await onDisk(ada, 'a'), '123\0\0\0xyz')
-  assert.equal(await ask({ account: 'ada', dev, ino, end: true }), true)
-
-  await refuses('ESTALE', () => file.write(bytes('45'), 3), /^Taken over by a newer upload$/)
-  await refuses('ESTALE', () => file.close(), /^Taken over by a newer upload$/)
-  assert.equal(await onDisk(ada, 'a'), '123')
-  assert.equal(await ask({ account: 'ada', dev, ino, end: false }), false)
-  await balanced(ada)
-})
 
 test('one session: a second OPEN without TRUNC of what it writes shares it, and the last CLOSE makes it whole', async () => {
   await using ada = await stagedAccount()
