@@ -36,8 +36,10 @@ export interface Jail extends Disposable {
   /**
    * Walks to the folder that holds the last name of `path`, and calls `use` there. A link at the end is followed
    * if `follow`, to where it leads even if nothing is there (a file may be made there). ENOENT, ENOTDIR, ELOOP, EACCES.
+   * Where a folder on the way is not there, `missing` says what comes of it, if it is given: it is told how many names
+   * of `path` come behind the one that led there.
    */
-  walk<T>(path: VirtualPath, follow: boolean, use: (place: Place) => T): T
+  walk<T>(path: VirtualPath, follow: boolean, use: (place: Place) => T, missing?: (behind: number) => T): T
 }
 
 /**
@@ -52,13 +54,20 @@ export function openJail(home: string): Jail {
   /** Not kept once it is closed: the number may be another folder's then. */
   let root: number | undefined = openSync(home, ENTER)
 
-  function walk<T>(path: VirtualPath, follow: boolean, use: (place: Place) => T): T {
+  function walk<T>(
+    path: VirtualPath,
+    follow: boolean,
+    use: (place: Place) => T,
+    missing?: (behind: number) => T,
+  ): T {
     if (root === undefined) throw failure('ECANCELED', path)
     const todo = namesOf(path).toReversed()
     const folders: number[] = [root]
     const names: string[] = []
     let links = 0
     let walked = 0
+    /** Names of the path itself that are still to be walked; those of links lie on top of them. */
+    let behind = todo.length
 
     const back = (): void => {
       if (folders.length === 1) return
@@ -75,6 +84,7 @@ export function openJail(home: string): Jail {
     try {
       while (todo.length > 0) {
         const name = todo.pop()!
+        behind = Math.min(behind, todo.length)
         if (++walked > MOST_NAMES) throw failure('ELOOP', path)
         if (name === '..') {
           back()
@@ -94,6 +104,7 @@ export function openJail(home: string): Jail {
           names.push(name)
         } catch (error) {
           const code = errnoOf(error)
+          if (code === 'ENOENT' && missing !== undefined) return missing(behind)
           const target = code === 'ENOTDIR' || code === 'ELOOP' ? linkAt(real) : undefined
           if (target === undefined) throw error
           goto(target)

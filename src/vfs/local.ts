@@ -9,7 +9,7 @@ import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import { openPaces, type Paces } from './pace.ts'
 import { pacedFile } from './paced-file.ts'
-import { isWithin } from './path.ts'
+import { isWithin, namesOf } from './path.ts'
 import { isReserved } from './reserved.ts'
 import type {
   DirectoryHandle,
@@ -297,16 +297,22 @@ function move(from: RealPath, to: RealPath, replace: boolean, path: VirtualPath)
   fs.renameSync(from, to)
 }
 
-/** As realpath(3), but names that are not there yet are kept as they are. */
+/**
+ * As realpath(3), but names that are not there yet are kept as they are. Two walks, or three where a link leads through
+ * a folder that is not there: it is kept, too.
+ */
 function realpath(jail: Jail, path: VirtualPath): VirtualPath {
-  try {
-    return jail.walk(path, true, (place) => place.path)
-  } catch (error) {
-    const { code } = error as OpError
-    const slash = path.lastIndexOf('/')
-    if (code !== 'ENOENT' || slash < 0 || path === '/') throw error
-    const parent = realpath(jail, (slash === 0 ? '/' : path.slice(0, slash)) as VirtualPath)
-    return `${parent === '/' ? '' : parent}${path.slice(slash)}` as VirtualPath
+  const names = namesOf(path)
+  for (let count = names.length; ; ) {
+    const found = jail.walk<VirtualPath | number>(
+      `/${names.slice(0, count).join('/')}` as VirtualPath,
+      true,
+      (place) => place.path,
+      (behind) => behind,
+    )
+    if (typeof found === 'string')
+      return ([found === '/' ? '' : found, ...names.slice(count)].join('/') || '/') as VirtualPath
+    count -= Math.max(1, found)
   }
 }
 
