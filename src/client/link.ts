@@ -5,6 +5,7 @@ import type { Dialer } from './connect.ts'
 import { type RemoteHashes, remoteHashes } from './remote-hash.ts'
 import { type RemoteFileSystem, remoteFileSystem } from './remote-vfs.ts'
 import { openSession } from './sftp-session.ts'
+import { together } from './together.ts'
 
 /** First wait before connecting again, and the longest, in ms. */
 const FIRST_WAIT = 200
@@ -54,9 +55,19 @@ export interface Link extends AsyncDisposable {
 
 export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkParts): Link {
   let now: { readonly dialed: Dialed; readonly hashes: RemoteHashes } | undefined
-  let dialing: Promise<{ readonly dialed: Dialed; readonly hashes: RemoteHashes }> | undefined
   let isOver = false
   const end = new AbortController()
+
+  const made = together(async (signal) => {
+    const dialed = await dialer.dial(signal)
+    // It may have been on its way when nobody waited for it any more.
+    if (isOver || signal.aborted) {
+      dialed.cut()
+      throw new OpError('ECANCELED', 'Cancelled')
+    }
+    now = { dialed, hashes: remoteHashes(dialed) }
+    return now
+  })
 
   async function connection(
     signal: AbortSignal | undefined,
@@ -64,18 +75,7 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
     if (isOver) throw new OpError('ECANCELED', 'The connection was closed')
     if (now?.dialed.alive()) return now
     now?.dialed.cut()
-    dialing ??= dialer.dial(signal === undefined ? end.signal : AbortSignal.any([end.signal, signal])).then(
-      (dialed) => {
-        now = { dialed, hashes: remoteHashes(dialed) }
-        dialing = undefined
-        return now
-      },
-      (error: unknown) => {
-        dialing = undefined
-        throw error
-      },
-    )
-    return dialing
+    return made(signal === undefined ? end.signal : AbortSignal.any([end.signal, signal]))
   }
 
   async function line(signal: AbortSignal): Promise<Line> {

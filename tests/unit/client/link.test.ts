@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { isOpError, OpError } from '../../../src/base/error.ts'
+import { linkOver } from '../../../src/client/link.ts'
+import type { Dialed } from '../../../src/ssh/dial.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
+
+/** A connection that is being made: `answer` lets it come to be. */
+interface Dial {
+  readonly signal: AbortSignal
+  readonly isCut: () => boolean
+  answer(): void
+}
+
+/** A link whose dials wait for the test; `heeds`: what was called off ends, as it does but for the last moment. */
+function waitingLink({ heeds = true } = {}) {
+  const dials: Dial[] = []
+  const link = linkOver({
+    clock: fakeClock(),
+    patienceMs: 0,
+    dialer: {
+      host: 'h',
+      port: 22,
+      user: 'ada',
+      dial(signal = new AbortController().signal) {
+        const { promise, resolve, reject } = Promise.withResolvers<Dialed>()
+        let isCut = false
+        const cut = (): void => {
+          isCut = true
+        }
+        const dialed = { software: 'MiniFTP_1', agreed: { kex: '', cipher: '' }, alive: () => !isCut, cut }
+        dials.push({
+          signal,
+          isCut: () => isCut,
+          answer: () => resolve(dialed as unknown as Dialed),
+        })
+        if (heeds) signal.addEventListener('abort', () => reject(new OpError('ECANCELED', 'Cancelled')))
+        return promise
+      },
+    },
+  })
+  return { link, dials }
+}
+
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'connected',
+    (error: unknown) => (isOpError(error) ? error.code : String(error)),
+  )
+
+test('link: who gives up while it connects leaves the connection to the others', async () => {
+  const { link, dials } = waitingLink()
+  const impatient = new AbortController()
+  const first = codeOf(link.open(impatient.signal))
+  const second = codeOf(link.open(new AbortController().signal))
+  await turn()
+
+  impatient.abort()
+  assert.equal(await first, 'ECANCELED')
+  dials[0]!.answer()
+
+  assert.equal(await second, 'connected')
+  assert.equal(dials.length, 1)
+})
+
+test('link: a dial for which nobody waits any more is called off, and who comes then dials anew', async () => {
+  const { link, dials } = waitingLink({ heeds: false })
+  const impatient = [new AbortController(), new AbortController()]
+  const opened = impatient.map(({ signal }) => codeOf(link.open(signal)))
+  await turn()
+
+  for (const one of impatient) one.abort()
+  assert.deepEqual(await Promise.all(opened), ['ECANCELED', 'ECANCELED'])
+  assert.equal(dials[0]!.signal.aborted, true)
+  const later = codeOf(link.open(new AbortController().signal))
+  await turn()
+  dials[0]!.answer()
+  dials[1]!.answer()
+
+  assert.equal(await later, 'connected')
+  assert.deepEqual(
+    dials.map(({ isCut }) => isCut()),
+    [true, false],
+  )
+})
+
+test('link: a connection that comes to be in the moment in which the link ends is cut', async () => {
+  const { link, dials } = waitingLink({ heeds: false })
+  const opened = codeOf(link.open())
+  await turn()
+
+  dials[0]!.answer()
+  await link[Symbol.asyncDispose]()
+
+  assert.equal(await opened, 'ECANCELED')
+  await turn()
+  assert.equal(dials[0]!.isCut(), true)
+})
