@@ -71,7 +71,8 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
 
   async function read(): Promise<void> {
     for await (const chunk of channel.input) {
-      let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      // It is lent, and keys are kept.
+      let bytes = Buffer.from(chunk)
       const at = interrupt === undefined || diverted ? -1 : bytes.lastIndexOf(CTRL_C)
       if (at >= 0) {
         // What was typed before it is not wanted any more.

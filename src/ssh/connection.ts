@@ -80,7 +80,6 @@ export function serveConnection(
   const { limits, clock } = parts
   const log = parts.log.with({ conn: id, address: origin.address, port: origin.port })
   const { _sock: socket } = insideOf(peer)
-  const over = new AbortController()
   const closed = Promise.withResolvers<void>()
   const sessions = new Map<Session, AbortController>()
   let identity: Identity | undefined
@@ -279,7 +278,6 @@ export function serveConnection(
 
   peer.once('close', () => {
     for (const stop of [grace, idle, renewal]) stop.stop()
-    over.abort(ENDED)
     for (const gone of sessions.values()) gone.abort(ENDED)
     log.info('connection closed', { account: identity?.account })
     closed.resolve()
