@@ -8,7 +8,8 @@ import { type Digests, digests } from '../transfer/digest.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { dialerFor } from './connect.ts'
-import { type Line, type Link, linkOver } from './link.ts'
+import { kept } from './kept.ts'
+import { type Link, linkOver } from './link.ts'
 import { openDisk } from './local-disk.ts'
 import { fetchFiles, type MoveParts, sendFiles } from './moves.ts'
 import { wordOf } from './one-shot.ts'
@@ -156,13 +157,11 @@ async function clientOver(link: Link, outer: AbortSignal | undefined): Promise<C
     () => 0,
     ({ vfs }) => vfs.home(),
   )
-  let kept: Line | undefined
-
   /** One session for all that is no transfer; what is asked of it may be asked at once. */
-  async function live(): Promise<Line> {
-    if (!kept?.vfs.session.alive()) kept = await link.line(over)
-    return kept
-  }
+  const live = kept(
+    () => link.line(over),
+    ({ vfs }) => vfs.session.alive(),
+  )
   async function close(): Promise<void> {
     end.abort()
     await link[Symbol.asyncDispose]()

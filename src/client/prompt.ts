@@ -8,6 +8,7 @@ import { lost } from '../ssh/dial.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { contextOver, type Screen } from './console-context.ts'
+import { kept } from './kept.ts'
 import type { Line, Link } from './link.ts'
 import { remoteDigests } from './remote-digests.ts'
 import type { ClientWords } from './words.ts'
@@ -47,15 +48,17 @@ export function openSides({
   folders,
   signal: over,
 }: SidesParts): Sides {
-  let line: Line | undefined
-
-  async function live(): Promise<Line> {
-    if (line?.vfs.session.alive()) return line
-    const again = line !== undefined
-    line = await link.line(over)
-    if (again) screen.complain('Connected again')
-    return line
-  }
+  /** There was one, and nobody ended it. */
+  let again = false
+  const live = kept(
+    async () => {
+      const line = await link.line(over)
+      if (again) screen.complain('Connected again')
+      again = true
+      return line
+    },
+    ({ vfs }) => vfs.session.alive(),
+  )
 
   const here = (signal: AbortSignal): CommandContext =>
     contextOver(screen, { vfs: disk, cwd: folders.local, hash: digests }, user, signal)
@@ -69,7 +72,7 @@ export function openSides({
       const stop = (): void => {
         now.vfs.session.end()
         // It was not lost: the next one is no news.
-        line = undefined
+        again = false
       }
       signal.addEventListener('abort', stop, { once: true })
       const vfs = now.isOurs ? { ...now.vfs, restore: (path: VirtualPath) => restore(now, path) } : now.vfs

@@ -2,6 +2,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import type { Dialed } from '../ssh/dial.ts'
 import type { VirtualPath } from '../vfs/vfs.ts'
 import { Builder } from '../wire/builder.ts'
+import { kept } from './kept.ts'
 import type { RemoteFile } from './remote-file.ts'
 import { openSession, type SftpSession } from './sftp-session.ts'
 
@@ -21,17 +22,12 @@ const MD5_BYTES = 16
  * a shell, if there is one. What did not work once is not tried again on this connection.
  */
 export function remoteHashes(dialed: Dialed): RemoteHashes {
-  let side: Promise<SftpSession> | undefined
+  const sideSession = kept(
+    () => openSession(dialed),
+    (session) => session.alive(),
+  )
   let noExec = false
   let noHead = false
-
-  const sideSession = async (): Promise<SftpSession> => {
-    side ??= openSession(dialed)
-    const session = await side
-    if (session.alive()) return session
-    side = undefined
-    return sideSession()
-  }
 
   async function bySum(command: string): Promise<string | undefined> {
     const { status, stdout } = await dialed.exec(command)

@@ -57,6 +57,14 @@ test('client API: puts and gets, tells how far it is, lists, hashes, renames, re
   assert.equal(await client.stat('deep'), undefined)
 })
 
+test('client API: many questions at once go over one session', async () => {
+  await using client = await connect(options)
+
+  const told = await Promise.all(Array.from({ length: 40 }, () => client.stat('no such')))
+
+  assert.deepEqual(new Set(told), new Set([undefined]))
+})
+
 test('client API: a tree there and back, four files at once', async () => {
   await using client = await connect(options)
   const tree = makeTree(here('tree'))

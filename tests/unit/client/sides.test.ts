@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Line, Link } from '../../../src/client/link.ts'
+import { openSides } from '../../../src/client/prompt.ts'
+import { clientWords } from '../../../src/client/words.ts'
+import { memoryFileSystem } from '../../../src/vfs/memory.ts'
+import { virtualPath } from '../../../src/vfs/path.ts'
+
+/** Both sides in memory; a session lives until it is ended. */
+function sides() {
+  const lines: { readonly end: () => void }[] = []
+  const complaints: string[] = []
+  const printed = { once: (): void => {} }
+  const link = {
+    async line() {
+      await Promise.resolve()
+      let isAlive = true
+      const end = (): void => {
+        isAlive = false
+      }
+      lines.push({ end })
+      return {
+        vfs: Object.assign(memoryFileSystem(), { session: { alive: () => isAlive, end } }),
+        isOurs: false,
+      } as unknown as Line
+    },
+  } as unknown as Link
+  const root = virtualPath('/')
+  const both = openSides({
+    words: clientWords({ send: () => assert.fail(), fetch: () => assert.fail() }, {}),
+    link,
+    disk: memoryFileSystem(),
+    digests: { of: () => assert.fail(), async [Symbol.asyncDispose]() {} },
+    user: 'ada',
+    screen: {
+      write: async () => {},
+      print: () => printed.once(),
+      complain: (line) => void complaints.push(line),
+      columns: () => undefined,
+      colours: false,
+    },
+    folders: { local: root, remote: root },
+    signal: new AbortController().signal,
+  })
+  return { both, lines, complaints, printed }
+}
+
+const running = (): AbortSignal => new AbortController().signal
+
+test('sides: a word that runs while Tab looks for names has one session with it', async () => {
+  const { both, lines } = sides()
+
+  await Promise.all([both.complete('ls a'), both.run('pwd', running())])
+
+  assert.equal(lines.length, 1)
+})
+
+test('sides: a session that was lost is said to be there again, one that ^C ended is not', async () => {
+  const { both, lines, complaints, printed } = sides()
+  await both.run('pwd', running())
+  lines[0]!.end()
+
+  await both.run('pwd', running())
+  assert.deepEqual(complaints, ['Connected again'])
+  const stop = new AbortController()
+  printed.once = () => stop.abort()
+  await both.run('pwd', stop.signal)
+  await both.run('pwd', running())
+
+  assert.equal(lines.length, 3)
+  assert.deepEqual(complaints, ['Connected again'])
+})
