@@ -84,6 +84,7 @@ export async function openGuard(
   for await (const [, value] of store.entries(PREFIX)) {
     if (isBan(value)) bans.set(value.address, value)
   }
+  await forgetOld()
 
   /** The settings may be read again while we run. */
   function allowed(address: string): boolean {
@@ -111,7 +112,20 @@ export async function openGuard(
     bans.set(address, made)
     scores.delete(address)
     await store.set(PREFIX + address, made)
+    await forgetOld()
     return made
+  }
+
+  /** What makes no further ban longer is kept no longer. */
+  async function forgetOld(): Promise<void> {
+    for (const [address, past] of bans) {
+      if (past.until > clock.now() - MEMORY) continue
+      bans.delete(address)
+      await store.delete(PREFIX + address)
+      // Made meanwhile.
+      const made = bans.get(address)
+      if (made !== undefined) await store.set(PREFIX + address, made)
+    }
   }
 
   function remembered(address: string): Ban | undefined {

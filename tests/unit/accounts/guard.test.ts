@@ -193,3 +193,24 @@ test('guard: an address that is spared from now on is, without a restart', async
 
   assert.equal(guard.banned('192.0.2.1'), undefined)
 })
+
+test('guard: a ban that is over for so long that it counts no more is kept nowhere', async () => {
+  const clock = clockAt()
+  const store = memory()
+  const stored = async (): Promise<string[]> => {
+    const keys: string[] = []
+    for await (const [key] of store.entries('ban/')) keys.push(key)
+    return keys
+  }
+  const guard = await openGuard(settings, store, clock)
+  await guard.ban('192.0.2.1', 60_000, 'by grace')
+  await guard.ban('192.0.2.2', 8 * 86_400_000, 'by grace')
+  clock.pass(7 * 86_400_000 + 60_000)
+
+  await guard.ban('192.0.2.3', 60_000, 'by grace')
+  assert.deepEqual(await stored(), ['ban/192.0.2.2', 'ban/192.0.2.3'])
+
+  clock.pass(30 * 86_400_000)
+  await openGuard(settings, store, clock)
+  assert.deepEqual(await stored(), [])
+})
