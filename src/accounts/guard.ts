@@ -1,6 +1,7 @@
 import type { Audit } from '../base/audit.ts'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
+import { LAST_TIME } from '../base/units.ts'
 import type { KeyValue } from '../store/key-value.ts'
 import { neighbourhood, networks } from './network.ts'
 
@@ -82,7 +83,8 @@ export async function openGuard(
   const scores = new Map<string, number[]>()
   const bans = new Map<string, Ban>()
   for await (const [, value] of store.entries(PREFIX)) {
-    if (isBan(value)) bans.set(value.address, value)
+    // Older versions stored any.
+    if (isBan(value)) bans.set(value.address, { ...value, until: Math.min(value.until, LAST_TIME) })
   }
   await forgetOld()
 

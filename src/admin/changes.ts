@@ -3,7 +3,7 @@ import type { Changes } from '../accounts/actions.ts'
 import { rightsOf } from '../accounts/rules.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
-import { parseBytes, parseDuration } from '../base/units.ts'
+import { LAST_TIME, parseBytes, parseDuration } from '../base/units.ts'
 import type { Options, Values } from './word.ts'
 
 /** What `user add` and `user set` can say about an account, and how it is shown in their usage. */
@@ -63,7 +63,7 @@ export function expiryOf(text: string, now: number): number | null {
   const word = text.trim()
   if (word === 'never') return null
   const ms = /^\d+(\.\d+)?[smhdw]$/.test(word) ? now + parseDuration(word) : dateOf(word)
-  if (!Number.isFinite(ms))
+  if (Number.isNaN(ms) || ms > LAST_TIME)
     throw new OpError('EINVAL', `"${escapeText(text)}" is not a date: write 2027-01-31, 30d or never`)
   return ms
 }

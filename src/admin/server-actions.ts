@@ -33,6 +33,9 @@ export async function endSession(asked: Asked, id: string): Promise<LiveRow> {
   return row
 }
 
+/** The longest that an admin bans, in ms: ten years. */
+const MOST_BAN = 3650 * 86_400_000
+
 /** A ban, and how many connections it ended. */
 export interface MadeBan extends Ban {
   readonly ended: number
@@ -40,12 +43,13 @@ export interface MadeBan extends Ban {
 
 /**
  * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or one that the setting
- * lets in whatever it does; EPERM when it is where the admin comes from.
+ * lets in whatever it does, or the time is over ten years; EPERM when it is where the admin comes from.
  */
 export async function banAddress(asked: Asked, address: string, ms: number): Promise<MadeBan> {
   const { actor, parts } = asked
   const desk = await deskOf(asked)
   checkAddress(address)
+  if (ms > MOST_BAN) throw new OpError('EINVAL', 'A ban lasts at most ten years: write 3650d or less')
   if (desk.guard.allowed(address))
     throw new OpError(
       'EINVAL',

@@ -11,6 +11,9 @@ const TIMES: Readonly<Record<string, number>> = {
   w: 604_800_000,
 }
 
+/** The last time that a Date can tell, in ms since 1970; the first lies as far before. */
+export const LAST_TIME = 8.64e15
+
 /** "10 GiB", "500k", "1.5M", "1000000": bytes. Powers of 1024, also for "GB", as people mean it of disks. EINVAL. */
 export function parseBytes(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?\s*$/i.exec(text)

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { showBytes } from '../base/units.ts'
+import { LAST_TIME, showBytes } from '../base/units.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { Entry, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
@@ -131,20 +131,27 @@ export function modeText({ kind, mode }: Stat): string {
   return type + [...letters].map((letter, at) => (mode & (1 << (8 - at)) ? letter : '-')).join('')
 }
 
-/** Local time, to the minute. */
+/** Local time, to the minute; the bare seconds where no date can tell them. */
 export function timeText(seconds: number): string {
+  if (!isDate(seconds)) return String(seconds)
   const date = new Date(seconds * 1000)
   const two = (value: number): string => String(value).padStart(2, '0')
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
+/** Some disks keep any number as the time of a file. */
+function isDate(seconds: number): boolean {
+  return Math.abs(seconds * 1000) <= LAST_TIME
+}
+
+/** `mtime` is null where no date can tell it. */
 export function asJson(name: string, stat: Stat) {
   return {
     ...jsonName(name),
     kind: stat.kind,
     size: stat.size,
     mode: (stat.mode & 0o7777).toString(8).padStart(4, '0'),
-    mtime: new Date(stat.mtime * 1000).toISOString(),
+    mtime: isDate(stat.mtime) ? new Date(stat.mtime * 1000).toISOString() : null,
     partial: stat.partial === true,
   }
 }

@@ -214,3 +214,15 @@ test('guard: a ban that is over for so long that it counts no more is kept nowhe
   await openGuard(settings, store, clock)
   assert.deepEqual(await stored(), [])
 })
+
+test('guard: a ban that an older version has stored lasts no longer than a date can tell', async () => {
+  const store = memory()
+  await store.set('ban/192.0.2.1', { address: '192.0.2.1', until: 8.64e15 + 1, times: 1, reason: 'by grace' })
+
+  const guard = await openGuard(settings, store, clockAt())
+
+  assert.deepEqual(
+    guard.list().map(({ until }) => new Date(until).toISOString()),
+    ['+275760-09-13T00:00:00.000Z'],
+  )
+})

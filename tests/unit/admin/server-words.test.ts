@@ -110,6 +110,20 @@ for (const [address, from, why] of [
   })
 }
 
+test('server words: a ban for longer than ten years is refused before anything is stored', async () => {
+  const { audited, done, guard, said } = await server()
+  for (const span of ['3651d', '100000000d']) {
+    const { status, complained } = await said(`ban add 192.0.2.9 --for ${span}`)
+
+    assert.equal(status, 1)
+    assert.match(complained, /at most ten years/)
+  }
+  assert.deepEqual([guard.list(), audited], [[], []])
+  assert.ok(done.every((what) => !what.startsWith('end')))
+  assert.equal((await said('ban add 192.0.2.9 --for 3650d')).status, 0)
+  assert.equal((await said('ban list')).status, 0)
+})
+
 test('server words: the console, which comes from nowhere, bans any address', async () => {
   const { guard, said } = await server()
   const { status } = await said('ban add 192.0.2.1', { ...GRACE, from: 'console' })

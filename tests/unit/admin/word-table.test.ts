@@ -15,6 +15,7 @@ const WRONG_CHANGES: readonly (readonly [rest: string, status: 1 | 2])[] = [
   ['--role king', 2],
   ['--rights everything', 1],
   ['--expires yesterday', 1],
+  ['--expires 100000000d', 1],
   ['--networks 10.0.0.0/33', 1],
   ['--sessions 0', 1],
   ['--sessions many', 1],
