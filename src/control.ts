@@ -3,9 +3,10 @@ import { rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { PassThrough } from 'node:stream'
 import type { WordsIO } from './admin/words.ts'
 
-/** Longest line that either side takes: a key, a password, a list of accounts. */
+/** Longest line that either side takes, in bytes: a key, a password, a list of accounts. */
 const MOST_LINE = 64 * 1024 * 1024
 
 /** What the console and the server say to each other, a JSON value a line. */
@@ -104,6 +105,7 @@ export async function askServer(
   } catch {
     return undefined
   }
+  socket.on('error', () => socket.destroy())
   const say = (message: FromConsole): void => void socket.write(`${JSON.stringify(message)}\n`)
   say({ words })
   for await (const message of linesOf<FromServer>(socket)) {
@@ -120,13 +122,18 @@ export async function askServer(
   return 1
 }
 
+/** Ends when the socket does, in whatever way; a line that is too long or cannot be ends it. */
 async function* linesOf<T>(socket: Socket): AsyncGenerator<T> {
   let bytes = 0
   socket.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
+    const newline = chunk.lastIndexOf('\n')
+    bytes = newline === -1 ? bytes + chunk.length : chunk.length - newline - 1
     if (bytes > MOST_LINE) socket.destroy()
   })
-  for await (const line of createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY })) {
+  // A socket that is destroyed has no end, which is all that readline waits for.
+  const input = socket.pipe(new PassThrough())
+  socket.once('close', () => input.end())
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     const message = objectIn(line)
     if (message === undefined) return void socket.destroy()
     yield message as T
