@@ -61,14 +61,18 @@ async function toTerminal(call: Call, terminal: TerminalTransfer): Promise<void>
 /** EBUSY: its upload was not finished, and `--partial` was not said. */
 async function openWhole({ context, has }: Call, path: VirtualPath, name: string): Promise<FileHandle> {
   const file = await openFile(context, path, name)
-  // The mark is the name's; the open file does not know it.
-  const { partial } = await context.vfs.stat(path)
-  if (!partial || has('partial')) return file
-  await file.close()
-  throw new OpError(
-    'EBUSY',
-    `"${shown(name)}" is partial: its upload was not finished. Fetch it as it is by get --partial`,
-  )
+  try {
+    // The mark is the name's; the open file does not know it.
+    const { partial } = await context.vfs.stat(path)
+    if (!partial || has('partial')) return file
+    throw new OpError(
+      'EBUSY',
+      `"${shown(name)}" is partial: its upload was not finished. Fetch it as it is by get --partial`,
+    )
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
 async function openFile({ vfs }: CommandContext, path: VirtualPath, name: string): Promise<FileHandle> {

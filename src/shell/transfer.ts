@@ -113,32 +113,31 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
   return {
     async send(files, tell) {
       const opened: OpenedFile[] = []
-      try {
-        for (const { name, path } of files) {
-          const file = await vfs.open(path, { read: true })
-          opened.push({ name, file, size: (await file.stat()).size })
-          if (opened.at(-1)!.size > MOST_SIZE) {
-            throw new OpError(
-              'EFBIG',
-              `"${shown(path)}" is over 4 GiB, which ZMODEM cannot count: fetch it by sftp or scp`,
-              { path },
-            )
-          }
+      await using open = new AsyncDisposableStack()
+      for (const { name, path } of files) {
+        const file = await vfs.open(path, { read: true })
+        open.defer(() => file.close())
+        const { size } = await file.stat()
+        opened.push({ name, file, size })
+        if (size > MOST_SIZE) {
+          throw new OpError(
+            'EFBIG',
+            `"${shown(path)}" is over 4 GiB, which ZMODEM cannot count: fetch it by sftp or scp`,
+            { path },
+          )
         }
-        const sizes = opened.map(({ size }, at) => ({ path: files[at]!.path, size }))
-        const sent = await withLine(async (line) => {
-          const opening = hexHeader(Frame.rqinit)
-          const ready = await answer(line, opening, ({ type }) => type === Frame.rinit, tell, {
-            verb: 'get',
-            files: sizes,
-          })
-          return ready && sendFiles(line, ready, opened, parts.signal())
-        })
-        if (sent !== undefined) await letsGo(parts.signal())
-        for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
-      } finally {
-        for (const { file } of opened) await file.close()
       }
+      const sizes = opened.map(({ size }, at) => ({ path: files[at]!.path, size }))
+      const sent = await withLine(async (line) => {
+        const opening = hexHeader(Frame.rqinit)
+        const ready = await answer(line, opening, ({ type }) => type === Frame.rinit, tell, {
+          verb: 'get',
+          files: sizes,
+        })
+        return ready && sendFiles(line, ready, opened, parts.signal())
+      })
+      if (sent !== undefined) await letsGo(parts.signal())
+      for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
     },
     async receive({ cwd, name, force }, tell) {
       const refusals: string[] = []

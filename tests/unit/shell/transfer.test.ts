@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { isOpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { openTerminal } from '../../../src/shell/terminal.ts'
 import { terminalTransfer } from '../../../src/shell/transfer.ts'
 import type { ByteChannel } from '../../../src/ssh/session.ts'
@@ -158,4 +158,21 @@ test('terminal get: the largest file that can be counted is offered', async () =
 
   assert.ok(terminal.shown().includes(`a\0${size} `))
   assert.match(terminal.shown(), /Your side did not want "a": it may be there already\r\n$/)
+})
+
+test('terminal get: a file whose disk fails while it is looked at is closed', async () => {
+  const vfs = new (class extends TinyVfs {
+    override open(path: VirtualPath, flags: OpenFlags): FileHandle {
+      const stat = (): never => {
+        throw new OpError('EIO', 'The disk fails')
+      }
+      return { ...super.open(path, flags), stat }
+    }
+  })()
+  vfs.put('/a', 'x')
+  using terminal = terminalThat([], vfs)
+
+  await assert.rejects(terminal.get('a'), (error) => isOpError(error, 'EIO'))
+
+  assert.deepEqual(vfs.calls, ['close /a'])
 })
