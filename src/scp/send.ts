@@ -16,6 +16,13 @@ export async function send(vfs: VirtualFileSystem, name: string, line: ScpLine, 
 async function sendOne(vfs: VirtualFileSystem, path: VirtualPath, line: ScpLine, log: Log): Promise<void> {
   let found: Stat
   try {
+    // It would be a record of its own. Other control characters are no part of the protocol.
+    if (nameOf(path).includes('\n'))
+      throw new OpError(
+        'EINVAL',
+        `"${shown(path)}" has a line end in its name, which scp -O cannot send: fetch it by sftp`,
+        { path },
+      )
     found = await vfs.stat(path)
     if (found.kind === 'directory' && !line.recursive)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: send it with scp -r`, { path })
@@ -68,9 +75,7 @@ async function sendFolder(
   await expectOk(line)
   const names: string[] = []
   for await (const { name } of entriesOf(vfs, path)) names.push(name)
-  // A name with a newline would be a record of its own.
-  for (const name of names.sort())
-    if (!name.includes('\n')) await sendOne(vfs, virtualPath(name, path), line, log)
+  for (const name of names.sort()) await sendOne(vfs, virtualPath(name, path), line, log)
   await line.write('E\n')
   await expectOk(line)
 }

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isOpError } from '../../../src/base/error.ts'
+import { silentLog } from '../../../src/base/log.ts'
+import type { ScpLine } from '../../../src/scp/scp.ts'
+import { send } from '../../../src/scp/send.ts'
+import { virtualPath } from '../../../src/vfs/path.ts'
+import { TinyVfs } from '../../support/tiny-vfs.ts'
+
+/** What is said to a receiver that takes all, and what it is warned of. */
+async function sent(name: string, vfs: TinyVfs) {
+  let said = ''
+  const warnings: string[] = []
+  const line = {
+    input: { byte: async () => 0, line: async () => '' },
+    async write(bytes: Uint8Array | string) {
+      said += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1')
+    },
+    async warn(error: unknown) {
+      warnings.push(isOpError(error) ? `${error.code} ${error.message}` : String(error))
+    },
+    recursive: true,
+    times: false,
+    targetIsFolder: false,
+    targetEndsInSlash: false,
+    signal: new AbortController().signal,
+  } satisfies Omit<ScpLine, 'input'> & { readonly input: Partial<ScpLine['input']> }
+  await send(vfs, name, line as unknown as ScpLine, silentLog)
+  return { said, warnings }
+}
+
+const FORGED = 'a\nC0755 3 .bashrc'
+const REFUSED =
+  'EINVAL "/folder/a\\nC0755 3 .bashrc" has a line end in its name, which scp -O cannot send: fetch it by sftp'
+
+function withForged(): TinyVfs {
+  const vfs = new TinyVfs()
+  vfs.mkdir(virtualPath('/folder'))
+  vfs.put(`/folder/${FORGED}`, 'evil')
+  vfs.put('/folder/good', 'good')
+  return vfs
+}
+
+for (const name of ['folder/*', 'folder/a*', `folder/${FORGED}`, 'folder'])
+  test(`scp -f: a name is no record of its own, fetched as ${JSON.stringify(name)}`, async () => {
+    const { said, warnings } = await sent(name, withForged())
+
+    assert.doesNotMatch(said, /bashrc|evil/)
+    assert.equal(said.includes('C0644 4 good\ngood\0'), name === 'folder/*' || name === 'folder')
+    assert.deepEqual(warnings, [REFUSED])
+  })
+
+test('scp -f: a folder with such a name is refused with all in it', async () => {
+  const vfs = new TinyVfs()
+  vfs.mkdir(virtualPath('/a\nb'))
+  vfs.put('/a\nb/good', 'good')
+
+  const { said, warnings } = await sent('a*', vfs)
+
+  assert.equal(said, '')
+  assert.equal(warnings.length, 1)
+})
+
+test('scp -f: other control characters in a name are sent as they are, as OpenSSH does', async () => {
+  const vfs = new TinyVfs()
+  vfs.put('/a\rb\x1b[2J', 'good')
+
+  const { said, warnings } = await sent('a*', vfs)
+
+  assert.equal(said, 'C0644 4 a\rb\x1b[2J\ngood\0')
+  assert.deepEqual(warnings, [])
+})
