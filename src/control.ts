@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
 import type { WordsIO } from './admin/words.ts'
+import { controlPath } from './sockets.ts'
 
 /** Longest line that either side takes, in bytes: a key, a password, a list of accounts. */
 const MOST_LINE = 64 * 1024 * 1024
@@ -20,10 +20,6 @@ type FromServer =
   | { readonly need: 'input' }
   | { readonly ask: string }
   | { readonly exit: number }
-
-export function controlPath(folder: string): string {
-  return join(folder, 'control.sock')
-}
 
 /** Listens at `VAR/control.sock` (0600: who may open it is the machine's administrator) and runs what the console is told. */
 export async function listenControl(

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { networks } from './accounts/network.ts'
 import { parseBytes, parseDuration, showDuration } from './base/units.ts'
+import { mostOfVar } from './sockets.ts'
 
 /** A size in bytes or as "10 GiB"; a time in ms or as "5m". */
 const bytes = z.union([z.number(), z.string()]).transform(read((text) => parseBytes(text)))
@@ -111,7 +112,12 @@ export const SETTINGS = {
     .describe('processes that serve behind the one port; auto: one a core'),
 } as const
 
-export const schema = z.strictObject(SETTINGS)
+export const schema = z.strictObject(SETTINGS).superRefine(({ var: folder, workers }, context) => {
+  const most = mostOfVar(folder, workers === 1)
+  if (most === undefined) return
+  const message = `the paths of its sockets would be too long: choose one of ${most} bytes at most`
+  context.addIssue({ code: 'custom', path: ['var'], message })
+})
 
 export type Settings = Readonly<z.infer<typeof schema>>
 

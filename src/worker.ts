@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import { join } from 'node:path'
 import type { Account } from './accounts/account.ts'
 import type { Actions } from './accounts/actions.ts'
 import { type Ban, type Guard, openGuard } from './accounts/guard.ts'
@@ -19,6 +18,7 @@ import { openOffice } from './office.ts'
 import { endConnection, endConnectionsFrom, lookAround } from './place.ts'
 import { type Luggage, openService, type Service } from './service.ts'
 import { guardRules, type LiveSettings, liveSettings, type Settings } from './settings.ts'
+import { farPath } from './sockets.ts'
 import type { SessionHandler } from './ssh/session.ts'
 import { liveTransfers } from './transfer/live.ts'
 import type { Begin, Drain } from './workers.ts'
@@ -214,11 +214,6 @@ function placed(holdings: Holdings, self: number, pathOf: (owner: number) => str
       }
       throw new OpError('EBUSY', `"${account}" moves from process to process`)
     }
-}
-
-/** Where a worker serves sessions of its accounts that come in by others. */
-export function farPath(folder: string, number: number): string {
-  return join(folder, `worker-${number}.sock`)
 }
 
 function siblingsOver(line: Line, answers: Answers): Siblings {

@@ -80,6 +80,21 @@ test('settings: what a timer is set to is 24 days at most, what is only compared
     assert.equal(loadConfig([`--${name}`, '30d'], {}).settings[name], 30 * 86_400_000, name)
 })
 
+// Beyond that the start ended with a stack (listen EINVAL), when lock, database and accounts were made already.
+test('settings: VAR is so short that the paths of its sockets fit, of the workers too', () => {
+  const long = `/${'x'.repeat(93)}`
+  assert.equal(loadConfig(['--var', long], {}).settings.var, long)
+  assert.equal(
+    refusal(['--var', `${long}x`]),
+    '--var: the paths of its sockets would be too long: choose one of 94 bytes at most',
+  )
+  assert.match(refusal([], { MINIFTP_VAR: `/${'é'.repeat(47)}` }), /^MINIFTP_VAR: .* of 94 bytes at most$/)
+
+  for (const workers of ['2', 'auto'])
+    assert.match(refusal(['--var', long, '--workers', workers]), /^--var: .* of 88 bytes at most$/)
+  assert.equal(loadConfig(['--var', long.slice(0, 88), '--workers', '2'], {}).settings.workers, 2)
+})
+
 test('settings: the variables that are no settings are let be', () => {
   const env = { MINIFTP_PASSWORD: 'x', MINIFTP_ADMIN_PASSWORD: 'y', PORT: '1', MINIFTP_HOST: '::1' }
 

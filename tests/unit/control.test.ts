@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { WordsIO } from '../../src/admin/words.ts'
-import { askServer, controlPath, listenControl } from '../../src/control.ts'
+import { askServer, listenControl } from '../../src/control.ts'
+import { controlPath } from '../../src/sockets.ts'
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'control-'))
