@@ -18,8 +18,6 @@ export interface Measure {
 interface Level {
   readonly dev: number
   readonly ino: number
-  /** Permission bits that it is given back when it was closed to its owner. */
-  readonly closed: number | undefined
   /** Folders in it that are still to be counted; byte strings. */
   readonly left: string[]
 }
@@ -27,7 +25,7 @@ interface Level {
 /**
  * Bytes and entries below `folder` (a real path); nothing when it is not there. Off the loop. What goes away
  * meanwhile is passed over; EBUSY when a folder is moved while it is counted. A folder whose mode keeps us out is opened
- * for the while: what cannot be counted would be free of charge.
+ * while we look into it: what cannot be counted would be free of charge.
  *
  * Like the jail it goes from folder to open folder, following no link. One is open at a time and '..' is the way
  * back, for a tree can be deeper than a path is long and than descriptors reach (renames make such).
@@ -52,9 +50,8 @@ export async function measure(
     if (left !== undefined) fs.closeSync(left)
   }
   const count = async (): Promise<void> => {
-    const { dev, ino, mode } = fs.fstatSync(at!)
-    const closed = (mode & MAY_LOOK) === MAY_LOOK ? undefined : mode & 0o7777
-    if (closed !== undefined) fs.chmodSync(`/proc/self/fd/${at}`, closed | MAY_LOOK)
+    const { dev, ino } = fs.fstatSync(at!)
+    using _ = openUp(at!)
     const left: string[] = []
     for await (const { name } of await opendir(`/proc/self/fd/${at}/.`, {
       bufferSize: 256,
@@ -77,15 +74,14 @@ export async function measure(
         bytes += found.size
       }
     }
-    levels.push({ dev, ino, closed, left })
+    levels.push({ dev, ino, left })
   }
   const back = (): void => {
-    const closed = levels.pop()?.closed
+    levels.pop()
     const level = levels.at(-1)
-    const parent = level === undefined ? at! : enter(realPath(at!, '..'))
-    if (parent === undefined) throw failure('EBUSY', '/')
-    if (closed !== undefined) fs.chmodSync(`/proc/self/fd/${at}`, closed)
     if (level === undefined) return
+    const parent = enterIn(at!, '..')
+    if (parent === undefined) throw failure('EBUSY', '/')
     goto(parent)
     const found = fs.fstatSync(parent)
     if (found.dev !== level.dev || found.ino !== level.ino) throw failure('EBUSY', '/')
@@ -99,7 +95,7 @@ export async function measure(
         back()
         continue
       }
-      const next = enter(realPath(at, name))
+      const next = enterIn(at, name)
       if (next === undefined) continue
       goto(next)
       await count()
@@ -108,6 +104,25 @@ export async function measure(
     fs.closeSync(at)
   }
   return { bytes, files }
+}
+
+/** A folder that is open becomes one that its owner may list and enter, until this is disposed of. */
+function openUp(folder: number): Disposable {
+  const real = `/proc/self/fd/${folder}`
+  const mode = fs.fstatSync(folder).mode & 0o7777
+  const mayLook = mode | MAY_LOOK
+  if (mode !== mayLook) fs.chmodSync(real, mayLook)
+  return {
+    [Symbol.dispose]() {
+      if (mode !== mayLook) fs.chmodSync(real, mode)
+    },
+  }
+}
+
+/** As `enter`, by a name in an open folder. */
+function enterIn(folder: number, name: string): number | undefined {
+  using _ = openUp(folder)
+  return enter(realPath(folder, name))
 }
 
 /** undefined when it is no folder (any more). */

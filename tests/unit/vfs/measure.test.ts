@@ -94,3 +94,32 @@ console.log(JSON.stringify(await measure(${JSON.stringify(home)})))`
   assert.equal(fs.statSync(join(home, 'closed')).mode & 0o777, 0o200)
   assert.equal(fs.statSync(join(home, 'closed', 'deep')).mode & 0o777, 0o000)
 })
+
+test('measure: what is closed to its owner is closed again when the count fails', async (t) => {
+  const closed = ['closed', 'closed/deep', 'closed/deep/deeper']
+  fs.mkdirSync(join(home, 'closed/deep/deeper'), { recursive: true })
+  fs.writeFileSync(join(home, 'closed/deep/.miniftp-staged-1'), '')
+  for (const name of closed.toReversed()) fs.chmodSync(join(home, name), 0o000)
+  const open = fs.openSync
+  const cannotEnter = (name: string) => (real: fs.PathLike, flags: fs.OpenMode) => {
+    if (`${real}`.endsWith(`/${name}`)) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' })
+    return open(real, flags)
+  }
+
+  for (const name of ['deep', 'deeper', '..']) {
+    const mocked = t.mock.method(fs, 'openSync', cannotEnter(name))
+    await assert.rejects(measure(home), { code: 'EMFILE' }, name)
+    mocked.mock.restore()
+  }
+  const broken = new Error('the database')
+  await assert.rejects(
+    measure(home, () => {
+      throw broken
+    }),
+    broken,
+  )
+
+  for (const name of closed.toReversed())
+    assert.equal(fs.statSync(join(home, name)).mode & 0o777, 0o000, name)
+  assert.deepEqual(await measure(home), { bytes: 0, files: 3 })
+})
