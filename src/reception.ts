@@ -4,7 +4,7 @@ import { type Address, listenAt } from './ssh/listen.ts'
 
 /** Who serves connections: a process of ours. */
 export interface Taker {
-  /** Hands a connection over. False: it takes nobody any more; GONE and its kin: it ended before it had it. */
+  /** Hands a connection over. False: it takes nobody any more; GONE and its kin: it ended before it had it. Rejects for this one alone. */
   take(socket: Socket): Promise<unknown>
 }
 
@@ -62,7 +62,7 @@ export async function openReception({
 
   function give(socket: Socket): void {
     const taker = next()
-    if (taker !== undefined) return void hand(socket, taker).catch(failed)
+    if (taker !== undefined) return void hand(socket, taker)
     if (closed || waiting.size >= mostWaiting()) return void socket.destroy()
     waiting.add(socket)
   }
@@ -80,15 +80,24 @@ export async function openReception({
     }
   }
 
+  async function asked(taker: Taker, socket: Socket): Promise<unknown> {
+    try {
+      return await inTime(taker.take(socket))
+    } catch (error) {
+      failed(error)
+      return FAILED
+    }
+  }
+
   async function hand(socket: Socket, taker: Taker): Promise<void> {
     const before = onTheWay.get(taker)!
     onTheWay.delete(taker)
     onTheWay.set(taker, before + 1)
-    const taken = await inTime(taker.take(socket))
+    const taken = await asked(taker, socket)
     const count = onTheWay.get(taker)
     if (count !== undefined) onTheWay.set(taker, count - 1)
     // It is closed here alone: the other process has it, or may still get it.
-    if (taken === true || taken === LATE) return void socket.destroy()
+    if (taken === true || taken === LATE || taken === FAILED) return void socket.destroy()
     onTheWay.delete(taker)
     give(socket)
   }
@@ -113,3 +122,4 @@ export async function openReception({
 }
 
 const LATE = Symbol('it did not arrive')
+const FAILED = Symbol('it could not be taken')

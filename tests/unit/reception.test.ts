@@ -8,7 +8,7 @@ import { type FakeClock, fakeClock } from '../support/fake-clock.ts'
 
 /** A process that is asked to take connections, and answers when the test says what. */
 interface Asked extends Taker {
-  readonly asked: { readonly socket: Socket; answer(taken: unknown): void }[]
+  readonly asked: { readonly socket: Socket; answer(taken: unknown): void; fail(error: Error): void }[]
   next(): Promise<void>
 }
 
@@ -19,8 +19,8 @@ function taker(): Asked {
     asked,
     next: () => heard.promise,
     take(socket) {
-      const { promise, resolve } = Promise.withResolvers<unknown>()
-      asked.push({ socket, answer: resolve })
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      asked.push({ socket, answer: resolve, fail: reject })
       heard.resolve()
       heard = Promise.withResolvers()
       return promise
@@ -31,13 +31,14 @@ function taker(): Asked {
 async function open(
   t: TestContext,
   mostWaiting = 10,
+  failed = (error: unknown): void => assert.fail(String(error)),
 ): Promise<{ reception: Reception; clock: FakeClock; knock(): Socket }> {
   const clock = fakeClock()
   const reception = await openReception({
     listen: { host: '127.0.0.1', port: 0 },
     mostWaiting: () => mostWaiting,
     clock,
-    failed: (error) => assert.fail(String(error)),
+    failed,
   })
   t.after(() => reception.close())
   const knock = (): Socket => {
@@ -145,6 +146,42 @@ test('one that does not arrive is not kept for ever', async (t) => {
   clock.pass(20_000)
 
   await once(client, 'close')
+})
+
+test('one that a process fails to take is closed and told of, and the process is asked on in its turn', async (t) => {
+  const failures: unknown[] = []
+  const { reception, knock } = await open(t, 10, (error) => failures.push(error))
+  const [first, second] = [taker(), taker()]
+  reception.join(first)
+  reception.join(second)
+  const client = knock()
+  await first.next()
+  const fault = new Error('it cannot be sent')
+
+  first.asked[0]!.fail(fault)
+
+  await once(client, 'close')
+  assert.deepEqual(failures, [fault])
+  for (const one of [second, first]) {
+    const next = one.next()
+    knock()
+    await next
+  }
+})
+
+test('one that cannot even be sent is closed and told of', async (t) => {
+  const failures: unknown[] = []
+  const { reception, knock } = await open(t, 10, (error) => failures.push(error))
+  const fault = new Error('EMFILE')
+  reception.join({
+    take() {
+      throw fault
+    },
+  })
+
+  await once(knock(), 'close')
+
+  assert.deepEqual(failures, [fault])
 })
 
 test('closed: who waits is turned away, and nobody is listened to', async (t) => {
