@@ -8,7 +8,20 @@ export function shown(bytes: string): string {
 
 /** The same for text that is decoded already. */
 export function escapeText(text: string): string {
-  return UNSAFE.test(text) ? text.replace(ALL_UNSAFE, escapeOne) : text
+  return escapeBy(text, escapeOne)
+}
+
+/** The same where it is written in another way than as `\u{…}`: `written` tells how, of one character. */
+export function escapeBy(text: string, written: (character: string) => string): string {
+  return UNSAFE.test(text) ? text.replace(ALL_UNSAFE, written) : text
+}
+
+/**
+ * What a file holds, for a terminal: tabs and line ends stay, whatever else would steer it is a dot. Invisible
+ * formatting stays, too, for Persian and emoji are written with it; in a name it would be there to deceive.
+ */
+export function contentText(text: string): string {
+  return text.replace(STEERS, (character) => (/[\t\n\r]/.test(character) ? character : '.'))
 }
 
 /** `shown`, but again as a byte string: for names inside packets. */
@@ -34,8 +47,12 @@ function decodeOne(bytes: string): string {
   return `\\x${bytes.charCodeAt(0).toString(16)}`
 }
 
-/** C0, DEL, C1, line and paragraph separators, marks of direction and other invisible formatting. */
-const UNSAFE = /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/
+/** C0, DEL, C1, line and paragraph separators, marks of direction. */
+const STEERING = '\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069'
+/** Other formatting that is not seen. */
+const INVISIBLE = '\\u200b-\\u200d\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb'
+const STEERS = new RegExp(`[${STEERING}]`, 'g')
+const UNSAFE = new RegExp(`[${STEERING}${INVISIBLE}]`)
 const ALL_UNSAFE = new RegExp(UNSAFE, 'g')
 
 function escapeOne(character: string): string {

@@ -1,5 +1,5 @@
 import { isOpError, OpError } from '../base/error.ts'
-import { shown } from '../base/escape.ts'
+import { contentText, shown } from '../base/escape.ts'
 import { showBytes } from '../base/units.ts'
 import { copyFile, readFrom } from '../transfer/read.ts'
 import { isWithin, nameOf, virtualPath } from '../vfs/path.ts'
@@ -27,7 +27,7 @@ export const cat: Command = {
           if (context.columns === undefined) await context.write(chunk)
           else {
             // A terminal is not shown what would move its cursor.
-            const text = terminalText(decoder.decode(chunk, { stream: true }))
+            const text = contentText(decoder.decode(chunk, { stream: true }))
             await context.write(Buffer.from(text))
             last = text.at(-1) ?? last
           }
@@ -189,9 +189,4 @@ function missing(path: VirtualPath, cause: unknown): OpError {
 async function mustBeFolder(vfs: VirtualFileSystem, path: VirtualPath): Promise<void> {
   if ((await vfs.stat(path)).kind !== 'directory')
     throw new OpError('ENOTDIR', `"${shown(path)}" is not a folder`)
-}
-
-/** Tabs and line ends stay; whatever else would steer a terminal is shown as a dot. */
-function terminalText(text: string): string {
-  return text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '.')
 }

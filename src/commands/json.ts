@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { escapeBy } from '../base/escape.ts'
 
 /** One JSON value on a line; what would steer a terminal is escaped in it, as JSON can. */
 export function jsonLine(value: unknown): string {
@@ -7,10 +8,7 @@ export function jsonLine(value: unknown): string {
 
 /** The same of what is JSON already. */
 export function jsonSafe(text: string): string {
-  return text.replace(
-    /[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return escapeBy(text, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A name that is no UTF-8 cannot be a JSON string: its bytes are beside it. */
