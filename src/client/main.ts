@@ -107,7 +107,7 @@ interface Screen {
 /** What only a terminal needs is not even loaded where there is none. */
 async function openScreen(): Promise<Screen> {
   const { stdout, stderr } = process
-  const wrapped = stdout.isTTY || stderr.isTTY ? (await import('./wrapped.ts')).wrapped : undefined
+  const wrapped = stdout.isTTY || stderr.isTTY ? (await import('../commands/layout.ts')).wrapped : undefined
   const openBar = stdout.isTTY && stderr.isTTY ? (await import('./bar.ts')).openBar : undefined
   /** Sentences for a person: at a terminal they are broken between words. */
   const says =
