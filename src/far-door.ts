@@ -5,7 +5,7 @@ import { Duplex, Writable } from 'node:stream'
 import type { Identity } from './accounts/account.ts'
 import type { Clock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
-import { FRAME, type FrameKind, frameReader, writeFrame, writeJson } from './far-frames.ts'
+import { FRAME, type FrameKind, type FrameSink, readFrames, writeFrame, writeJson } from './far-frames.ts'
 import { drained, type FarEvent, type FarHead } from './far-session.ts'
 import { byteChannel, type ServedChannel, type StreamChannel } from './ssh/channel.ts'
 import { plainPort } from './ssh/plain-port.ts'
@@ -78,9 +78,10 @@ async function answer(socket: Socket, draining: AbortSignal, parts: FarDoorParts
   const events: Events = { signalled: undefined, pty: undefined, draining: new AbortController() }
   const head = Promise.withResolvers<FarHead | undefined>()
   gone.signal.addEventListener('abort', () => head.resolve(undefined), { once: true })
-  socket.on(
-    'data',
-    readerOf(socket, {
+  readFrames(
+    socket,
+    parts.log,
+    sinkOf({
       head: head.resolve,
       data: (piece) => void channel.take(piece),
       event: (event) => ('cut' in event ? gone.abort() : happen(event, events)),
@@ -227,28 +228,17 @@ function channelOver(socket: Socket): FarChannel {
   }
 }
 
-function readerOf(
-  socket: Socket,
-  to: {
-    readonly head: (head: FarHead) => void
-    readonly data: (piece: Buffer | undefined) => void
-    readonly event: (event: FarEvent) => void
-  },
-): (chunk: Buffer) => void {
-  const read = frameReader({
+function sinkOf(to: {
+  readonly head: (head: FarHead) => void
+  readonly data: (piece: Buffer | undefined) => void
+  readonly event: (event: FarEvent) => void
+}): FrameSink {
+  return {
     bytes: (_, piece) => to.data(piece),
     whole(kind, value) {
       if (kind === FRAME.head) to.head(value as FarHead)
       else if (kind === FRAME.end) to.data(undefined)
       else if (kind === FRAME.event) to.event(value as FarEvent)
     },
-  })
-  return (chunk) => {
-    try {
-      read(chunk)
-    } catch {
-      // Not a process of ours.
-      socket.destroy()
-    }
   }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Log } from './base/log.ts'
 
 /** What goes over the socket between two processes of which one has the channel of a session and the other its account. */
 export const FRAME = {
@@ -43,6 +44,19 @@ export interface FrameSink {
   bytes(kind: FrameKind, piece: Buffer): void
   /** Any other frame, whole. */
   whole(kind: FrameKind, value: unknown): void
+}
+
+/** Reads what comes. A frame that cannot be, or that cannot be served, ends the socket and is logged: it costs no process. */
+export function readFrames(socket: Socket, log: Log, sink: FrameSink): void {
+  const read = frameReader(sink)
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      read(chunk)
+    } catch (error) {
+      log.error('frame refused', error)
+      socket.destroy()
+    }
+  })
 }
 
 /** Reads frames from whatever comes in; throws at what no process of ours sends. */

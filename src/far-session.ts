@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Identity, Origin } from './accounts/account.ts'
-import { FRAME, type FrameKind, frameReader, writeFrame, writeJson } from './far-frames.ts'
+import { FRAME, type FrameKind, readFrames, writeFrame, writeJson } from './far-frames.ts'
 import type { PacketPort, Session } from './ssh/session.ts'
 
 /** A session as it is told to the process that has its account. */
@@ -97,7 +97,7 @@ function forward(
   let out: Out | undefined
   const begun = Promise.withResolvers<Out | undefined>()
   socket.once('close', () => begun.resolve(undefined))
-  const read = frameReader({
+  readFrames(socket, session.log, {
     bytes: (kind, piece) => out?.bytes(kind, piece),
     whole(kind, value) {
       if (kind === FRAME.head) {
@@ -108,7 +108,6 @@ function forward(
       else if (kind === FRAME.status) void out?.done().then(() => over(value as number))
     },
   })
-  socket.on('data', read)
   return async () => (await begun.promise)?.read
 }
 
