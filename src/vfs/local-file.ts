@@ -59,8 +59,14 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     return promise.then(() => fs.closeSync(closing))
   }
 
-  const failed = (error: unknown): never => {
-    throw fileError(error, path)
+  /** The descriptor is gone, whatever close(2) says; `failed` hears what that is. */
+  const closeOr = (failed: (error: unknown) => void): Awaitable<void> => {
+    try {
+      const done = close()
+      return isPromise(done) ? done.catch(failed) : done
+    } catch (error) {
+      failed(error)
+    }
   }
 
   return {
@@ -75,15 +81,12 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     setstat: (attrs) => withFile((fd) => setAttrs(fd, attrs)),
     later,
     sync: () => later((fd) => fsync(fd)),
-    close() {
-      try {
-        const done = close()
-        return isPromise(done) ? done.catch(failed) : done
-      } catch (error) {
-        return failed(error)
-      }
-    },
-    abandon: close,
+    close: () =>
+      closeOr((error) => {
+        throw fileError(error, path)
+      }),
+    // Nobody takes it for whole: what the disk has not kept of it is no news.
+    abandon: () => closeOr(() => {}),
   }
 }
 

@@ -110,9 +110,9 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     })
   const over = (): void => {
     state = 'over'
-    slot.free()
-    loan.end()
     parts.over()
+    loan.end()
+    slot.free()
   }
   const discard = (): void => {
     if (state === 'over') return
@@ -122,15 +122,24 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     shelved.end(id)
     over()
   }
-  /** Kept as a part if there is room. */
-  const interrupt = (): boolean => {
-    if (state === 'over') return false
+  /** What is kept of it, its hole cut off; nothing where the disk does not cut: its size would say too much. */
+  const cutOff = (): number => {
     const { cut, size } = written
     try {
       if (cut < size) file.truncate(cut)
+      return cut
+    } catch {
+      return 0
+    }
+  }
+  /** Kept as a part if there is room. */
+  const interrupt = (): boolean => {
+    if (state === 'over') return false
+    const size = cutOff()
+    try {
       file.abandon()
       loan.end()
-      const kept = shelved.interrupt(id, path, cut, reserved)
+      const kept = shelved.interrupt(id, path, size, reserved)
       if (kept) refusals.keptPart(path, book.free)
       else shelf.remove(id, path)
       return kept

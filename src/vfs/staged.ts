@@ -223,8 +223,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       })
     },
     async [Symbol.asyncDispose]() {
+      await using _ = vfs
       await overwrites.abandon()
-      await vfs[Symbol.asyncDispose]()
     },
   }
 

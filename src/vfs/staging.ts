@@ -193,7 +193,9 @@ export function staging(
       }
     },
     async abandon() {
-      for (const { file } of [...mine.values()]) await file.abandon()
+      // Each of them, whatever becomes of the others.
+      await using ends = new AsyncDisposableStack()
+      for (const { file } of [...mine.values()].reverse()) ends.defer(() => file.abandon())
     },
   }
 }

@@ -70,7 +70,7 @@ export interface FileHandle {
   sync(): Promise<void>
   /** The writer's word that it is done. Reports what the storage could not keep (ENOSPC, EDQUOT, EIO). */
   close(): Awaitable<void>
-  /** The writer went away: what is written stays, and is not taken for whole. Never throws. */
+  /** The writer went away: what is written stays, and is not taken for whole. It is closed, whatever fails; EIO: that could not be written down. */
   abandon(): Awaitable<void>
 }
 
