@@ -22,8 +22,7 @@ import {
   refused,
   SMALL,
   statOrNone,
-  type TransferParts,
-  type TransferWishes,
+  type Try,
 } from './transfer.ts'
 
 /** What is known of a file before it is fetched. */
@@ -53,17 +52,14 @@ export function newGet(): GetMemory {
 export async function getFile(
   source: VirtualPath,
   target: LocalPlace,
-  line: Line,
-  wishes: TransferWishes,
-  memory: GetMemory,
-  parts: TransferParts,
+  attempt: Try<GetMemory>,
   known?: Listed,
 ): Promise<Outcome> {
+  const { line, wishes, memory } = attempt
   if (known?.isNew === true && !known.isPartial && memory.began === undefined) {
-    const small = await getSmall(source, known.stat, target, line, wishes, parts)
+    const small = await getSmall(source, known.stat, target, attempt)
     if (small !== undefined) return small
   }
-  const name = shown(nameOf(source))
   // A listing that told of it has told what it is, too.
   const remote = await (known === undefined
     ? openSource(source, line)
@@ -73,11 +69,11 @@ export async function getFile(
     if (wishes.partial !== true && (known?.isPartial ?? (await isPartial(line, source))))
       throw new OpError(
         'EBUSY',
-        `"${name}" is partial: its upload was not finished. Fetch it as it is with --partial`,
+        `"${shown(nameOf(source))}" is partial: its upload was not finished. Fetch it as it is with --partial`,
       )
-    const same = await alreadyThere(source, there, target, line, wishes, parts)
+    const same = await alreadyThere(source, there, target, attempt)
     if (same !== undefined) return same
-    return await fetch(source, remote, there, name, target, line, wishes, memory, parts)
+    return await fetch(source, remote, there, target, attempt)
   } finally {
     if (line.vfs.session.alive()) await remote.close()
   }
@@ -96,9 +92,7 @@ async function alreadyThere(
   source: VirtualPath,
   there: Stat,
   target: LocalPlace,
-  { hashes }: Line,
-  wishes: TransferWishes,
-  parts: TransferParts,
+  { line: { hashes }, wishes, parts }: Try<GetMemory>,
 ): Promise<Outcome | undefined> {
   const here = await statOrNone(target.vfs, target.path)
   if (here === undefined) return undefined
@@ -130,16 +124,14 @@ async function fetch(
   source: VirtualPath,
   remote: RemoteFile,
   there: Stat,
-  name: string,
   target: LocalPlace,
-  line: Line,
-  wishes: TransferWishes,
-  memory: GetMemory,
-  parts: TransferParts,
+  attempt: Try<GetMemory>,
 ): Promise<Outcome> {
+  const { line, wishes, memory, parts } = attempt
+  const name = shown(nameOf(source))
   const { size } = there
   const partPath = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
-  const plan = await decide(source, there, partPath, target, line, wishes, memory, parts)
+  const plan = await decide(source, there, partPath, target, attempt)
   const from = plan.do === 'continue' ? plan.offset : plan.do === 'nothing' ? size : 0
   const verifies = wishes.verify !== false
   const large = size > SMALL
@@ -232,10 +224,7 @@ async function decide(
   there: Stat,
   partPath: VirtualPath,
   target: LocalPlace,
-  { hashes }: Line,
-  wishes: TransferWishes,
-  memory: GetMemory,
-  parts: TransferParts,
+  { line: { hashes }, wishes, memory, parts }: Try<GetMemory>,
 ): Promise<Plan> {
   const here = await statOrNone(target.vfs, partPath)
   if (here === undefined) return { do: 'start' }

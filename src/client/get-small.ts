@@ -2,18 +2,8 @@ import { createHash } from 'node:crypto'
 import { isOpError } from '../base/error.ts'
 import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
-import type { Line } from './link.ts'
 import type { Outcome } from './outcome.ts'
-import {
-  type LocalPlace,
-  mismatch,
-  NO_MD5,
-  NOT_ASKED,
-  PART,
-  SMALL,
-  type TransferParts,
-  type TransferWishes,
-} from './transfer.ts'
+import { type LocalPlace, mismatch, NO_MD5, NOT_ASKED, PART, SMALL, type Try } from './transfer.ts'
 
 /**
  * Fetches a file of one packet, as the listing told of it, into a folder that was made for it: all that is asked of
@@ -24,9 +14,7 @@ export async function getSmall(
   source: VirtualPath,
   told: Stat,
   target: LocalPlace,
-  line: Line,
-  wishes: TransferWishes,
-  parts: TransferParts,
+  { line, wishes, parts }: Omit<Try<unknown>, 'memory'>,
 ): Promise<Outcome | undefined> {
   const { session } = line.vfs
   const { size } = told

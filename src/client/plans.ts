@@ -185,7 +185,7 @@ function putJob(
     name,
     target: shown(target),
     size,
-    run: (line, parts) => putFile({ vfs: disk, path, name }, target, line, wishes, memory, parts, listed),
+    run: (line, parts) => putFile({ vfs: disk, path, name }, target, { line, wishes, memory, parts }, listed),
   }
 }
 
@@ -219,7 +219,7 @@ function getJob(
     name: shown(source),
     target: name,
     size,
-    run: (line, parts) => getFile(source, { vfs: root, path, name }, line, wishes, memory, parts, known),
+    run: (line, parts) => getFile(source, { vfs: root, path, name }, { line, wishes, memory, parts }, known),
   }
 }
 

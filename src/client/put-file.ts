@@ -2,11 +2,11 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { lost } from '../ssh/dial.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
-import type { FileHandle, OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { OpenFlags, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
 import type { Outcome } from './outcome.ts'
-import { openPart } from './put-part.ts'
+import { type OpenSource, openPart } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
@@ -18,8 +18,7 @@ import {
   refused,
   SMALL,
   statOrNone,
-  type TransferParts,
-  type TransferWishes,
+  type Try,
   writeWindow,
 } from './transfer.ts'
 
@@ -45,35 +44,29 @@ export function newPut(): PutMemory {
 export async function putFile(
   source: LocalPlace,
   target: VirtualPath,
-  line: Line,
-  wishes: TransferWishes,
-  memory: PutMemory,
-  parts: TransferParts,
+  attempt: Try<PutMemory>,
   listed: (line: Line) => Promise<boolean> = (now) => isPartial(now, target),
 ): Promise<Outcome> {
   const file = await source.vfs.open(source.path, { read: true })
   try {
-    const before = await file.stat()
-    return await send(file, before, source.name, target, line, wishes, memory, parts, listed)
+    const opened = { file, stat: await file.stat(), name: source.name }
+    return await send(opened, target, attempt, listed)
   } finally {
     await file.close()
   }
 }
 
 async function send(
-  file: FileHandle,
-  before: Stat,
-  name: string,
+  source: OpenSource,
   target: VirtualPath,
-  line: Line,
-  wishes: TransferWishes,
-  memory: PutMemory,
-  parts: TransferParts,
+  attempt: Try<PutMemory>,
   listed: (line: Line) => Promise<boolean>,
 ): Promise<Outcome> {
+  const { file, stat: before, name } = source
+  const { line, wishes, memory, parts } = attempt
   const { size } = before
   const { vfs } = line
-  const { plan, opened } = await decide(file, size, name, target, line, wishes, memory, parts)
+  const { plan, opened } = await decide(source, target, attempt)
   if (plan.do === 'nothing') {
     parts.onProgress(size, size)
     // What a listing told is older than what this run has sent.
@@ -177,16 +170,10 @@ interface Decided {
 }
 
 /** A new file is opened before anything is asked; only a name that is taken is looked into. */
-async function decide(
-  file: FileHandle,
-  size: number,
-  name: string,
-  target: VirtualPath,
-  line: Line,
-  wishes: TransferWishes,
-  memory: PutMemory,
-  parts: TransferParts,
-): Promise<Decided> {
+async function decide(source: OpenSource, target: VirtualPath, attempt: Try<PutMemory>): Promise<Decided> {
+  const { file, name } = source
+  const { size } = source.stat
+  const { line, wishes, memory, parts } = attempt
   const { vfs, hashes, isOurs } = line
   if (!memory.began && line.keepsExclusive) {
     try {
@@ -206,7 +193,7 @@ async function decide(
   if (memory.cannotGoOn) return { plan: { do: 'replace' } }
   const own = memory.began
   // What this run began to replace is still the old file there, until the new one is whole.
-  if (own && memory.replaces && isOurs) return goOnReplacing(file, size, name, target, line, parts)
+  if (own && memory.replaces && isOurs) return goOnReplacing(source, target, attempt)
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
   const theirs = there && {
     size: there.size,
@@ -222,8 +209,7 @@ async function decide(
       { source: 'here', target: 'at the server' },
     )
   memory.replaces ||= plan.do === 'replace'
-  if (plan.do === 'replace' && wishes.restart !== true)
-    return goOnReplacing(file, size, name, target, line, parts)
+  if (plan.do === 'replace' && wishes.restart !== true) return goOnReplacing(source, target, attempt)
   return { plan }
 }
 

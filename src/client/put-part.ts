@@ -1,10 +1,19 @@
 import { isOpError } from '../base/error.ts'
 import { showBytes } from '../base/units.ts'
 import { quoteWord } from '../commands/quoting.ts'
-import type { FileHandle, VirtualPath } from '../vfs/vfs.ts'
+import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import type { RemoteFile } from './remote-file.ts'
-import { isObject, jsonOf, localMd5, SMALL, type TransferParts } from './transfer.ts'
+import { isObject, jsonOf, localMd5, SMALL, type Try } from './transfer.ts'
+
+/** A file of this machine that is open to be sent. */
+export interface OpenSource {
+  readonly file: FileHandle
+  /** As it was when it was opened. */
+  readonly stat: Stat
+  /** As a person knows it. */
+  readonly name: string
+}
 
 /** An interrupted replacement, open to go on with at `offset`. */
 export interface OpenPart {
@@ -14,16 +23,13 @@ export interface OpenPart {
 
 /**
  * What a server of our kind kept of a replacement of `target` that was interrupted, once its bytes are proved to be
- * those that `file` begins with. Undefined where there is none, and where it is other content, which is told: then it
+ * those that the source begins with. Undefined where there is none, and where it is other content, which is told: then it
  * is replaced from the start, and the server gives it up.
  */
 export async function openPart(
-  file: FileHandle,
-  size: number,
-  name: string,
+  { file, stat: { size }, name }: OpenSource,
   target: VirtualPath,
-  line: Line,
-  parts: TransferParts,
+  { line, parts }: Pick<Try<unknown>, 'line' | 'parts'>,
 ): Promise<OpenPart | undefined> {
   // Less than that is sent sooner than it is asked for.
   if (size <= SMALL) return undefined

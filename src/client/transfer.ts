@@ -56,6 +56,15 @@ export interface TransferParts {
   readonly tell: (text: string) => void
 }
 
+/** One try of moving a file: over what and how. */
+export interface Try<Memory> {
+  readonly line: Line
+  readonly wishes: TransferWishes
+  /** Kept from one try to the next. */
+  readonly memory: Memory
+  readonly parts: TransferParts
+}
+
 /** Where a file lies on this machine. */
 export interface LocalPlace {
   readonly vfs: VirtualFileSystem

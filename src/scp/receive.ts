@@ -8,6 +8,21 @@ import type { ScpLine } from './scp.ts'
 const OK = new Uint8Array([0])
 type Times = Pick<NewAttrs, 'atime' | 'mtime'>
 
+interface ReceiveParts {
+  readonly vfs: VirtualFileSystem
+  readonly line: ScpLine
+  readonly log: Log
+}
+
+/** Where records go. */
+interface Place {
+  readonly target: VirtualPath
+  /** The target is a folder, and takes them under their own names. */
+  readonly into: boolean
+  /** Folders of the other side above. */
+  readonly depth: number
+}
+
 /** `scp -t`: files and folders from the other side into `target`, or as `target` itself. */
 export async function receive(
   vfs: VirtualFileSystem,
@@ -19,18 +34,13 @@ export async function receive(
   if (line.targetIsFolder && !isFolder)
     throw new OpError('ENOTDIR', `"${shown(target)}" is not a folder`, { path: target })
   await line.write(OK)
-  await entries(vfs, target, isFolder, line, log, 0)
+  await entries({ target, into: isFolder, depth: 0 }, { vfs, line, log })
 }
 
 /** Records until the end of the stream, or of the folder. */
-async function entries(
-  vfs: VirtualFileSystem,
-  target: VirtualPath,
-  into: boolean,
-  line: ScpLine,
-  log: Log,
-  depth: number,
-): Promise<void> {
+async function entries(place: Place, parts: ReceiveParts): Promise<void> {
+  const { depth } = place
+  const { line } = parts
   let times: Times = {}
   for (;;) {
     const record = await line.input.line()
@@ -52,12 +62,12 @@ async function entries(
         await line.write(OK)
         break
       case 'C':
-        await file(vfs, target, into, record, times, line, log)
+        await file(record, times, place, parts)
         times = {}
         break
       case 'D':
         if (!line.recursive) throw new OpError('EPROTO', 'A folder came, but -r was not said')
-        await folder(vfs, target, into, record, times, line, log, depth)
+        await folder(record, times, place, parts)
         times = {}
         break
       default:
@@ -67,13 +77,10 @@ async function entries(
 }
 
 async function file(
-  vfs: VirtualFileSystem,
-  target: VirtualPath,
-  into: boolean,
   record: string,
   times: Times,
-  line: ScpLine,
-  log: Log,
+  { target, into }: Place,
+  { vfs, line, log }: ReceiveParts,
 ): Promise<void> {
   const { mode, size, name } = fieldsOf(record)
   const path = into ? join(target, name) : target
@@ -126,21 +133,18 @@ async function file(
 }
 
 async function folder(
-  vfs: VirtualFileSystem,
-  target: VirtualPath,
-  into: boolean,
   record: string,
   times: Times,
-  line: ScpLine,
-  log: Log,
-  depth: number,
+  { target, into, depth }: Place,
+  parts: ReceiveParts,
 ): Promise<void> {
+  const { vfs, line } = parts
   if (depth > 200) throw new OpError('ENAMETOOLONG', 'Folders too deep')
   const { mode, name } = fieldsOf(record)
   const path = into ? join(target, name) : target
   if (!(await isFolderAt(vfs, path))) await vfs.mkdir(path, mode | 0o700)
   await line.write(OK)
-  await entries(vfs, path, true, line, log, depth + 1)
+  await entries({ target: path, into: true, depth: depth + 1 }, parts)
   if (line.times) await vfs.setstat(path, { mode, ...times })
 }
 

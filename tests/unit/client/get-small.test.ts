@@ -68,7 +68,7 @@ async function fetched(
     tell() {},
   }
   const target = { vfs, path: HERE, name: 'f' }
-  const outcome = await getSmall(SOURCE, told, target, line, wishes, parts)
+  const outcome = await getSmall(SOURCE, told, target, { line, wishes, parts })
   return { outcome, vfs, done }
 }
 

@@ -99,9 +99,8 @@ test('sending again what this run began: what a listing told before is not belie
   const source = { vfs: disk, path: virtualPath('/tree/2'), name: '2' }
   const begun = { ...newPut(), began: true }
 
-  const { did } = await putFile(source, virtualPath('/tree/2'), line, {}, begun, running, async () =>
-    assert.fail(),
-  )
+  const attempt = { line, wishes: {}, memory: begun, parts: running }
+  const { did } = await putFile(source, virtualPath('/tree/2'), attempt, async () => assert.fail())
 
   assert.equal(did, 'same')
   assert.deepEqual(commands, ['stat --json /tree/2'])

@@ -59,7 +59,7 @@ async function sending({ wishes = {}, extensions = [], isOurs = false }: Wishes)
     tell() {},
   }
   const source = { vfs, path: virtualPath('/f'), name: 'f' }
-  const done = putFile(source, TARGET, line, wishes, newPut(), parts)
+  const done = putFile(source, TARGET, { line, wishes, memory: newPut(), parts })
   done.catch(() => {})
   /** Time enough for all that would be asked without the answer. */
   const quiet = async (): Promise<void> => {

@@ -47,7 +47,7 @@ async function asking(told: string, { reply = { type: 'handle', handle: 'h' } as
     onProgress() {},
     tell: (text: string) => void notes.push(text),
   }
-  const part = await openPart(file, size, 'f', TARGET, line, parts)
+  const part = await openPart({ file, stat: await file.stat(), name: 'f' }, TARGET, { line, parts })
   return { part, notes, commands, server }
 }
 

@@ -46,10 +46,11 @@ async function underWay(verb: 'get' | 'put', roundTripMs: number): Promise<numbe
     const file = await here.vfs.open(HERE, { write: true, create: true })
     await file.write([new Uint8Array(SIZE)], 0)
   }
+  const wishes = { verify: false }
   const done =
     verb === 'put'
-      ? putFile(here, THERE, line, { verify: false }, newPut(), parts)
-      : getFile(THERE, here, line, { verify: false }, newGet(), parts)
+      ? putFile(here, THERE, { line, wishes, memory: newPut(), parts })
+      : getFile(THERE, here, { line, wishes, memory: newGet(), parts })
   done.catch(() => {})
 
   await came(4)
