@@ -8,7 +8,7 @@ import { networks } from './accounts/network.ts'
 import { knownPasswords } from './accounts/seed.ts'
 import { runWords } from './admin/words.ts'
 import { systemClock as clock } from './base/clock.ts'
-import { openDailyFile } from './base/daily-file.ts'
+import { type DailyFile, openDailyFile } from './base/daily-file.ts'
 import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
 import type { Message } from './base/line.ts'
@@ -154,11 +154,31 @@ function openLog(settings: LiveSettings, quiet: boolean): { readonly log: Log } 
   const logs = settings.view({ keepDays: 'log-keep-days', level: 'log-level' })
   const file = openDailyFile(join(settings.now.var, 'log'), logs, clock, warn)
   const screen = operatorScreen(console.log, quiet)
+  const log = jsonLog({ file, clock, rules: logs, also: screen.show })
+  const unforeseen = logUnforeseen(log, file)
   return {
-    log: jsonLog({ file, clock, rules: logs, also: screen.show }),
+    log,
     async [Symbol.asyncDispose]() {
+      unforeseen[Symbol.dispose]()
       screen[Symbol.dispose]()
       await file[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** What nobody waited for or caught goes to the log, with its stack. As before, the process goes on after the one and ends after the other. */
+function logUnforeseen(log: Log, file: Pick<DailyFile, 'flush'>): Disposable {
+  const rejected = (error: unknown): void => log.error('internal error', error)
+  const thrown = (error: unknown): void => {
+    log.error('internal error', error)
+    file.flush()
+  }
+  process.on('unhandledRejection', rejected).off('unhandledRejection', warn)
+  process.on('uncaughtExceptionMonitor', thrown)
+  return {
+    [Symbol.dispose]() {
+      process.on('unhandledRejection', warn).off('unhandledRejection', rejected)
+      process.off('uncaughtExceptionMonitor', thrown)
     },
   }
 }

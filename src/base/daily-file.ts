@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import sonic from 'sonic-boom'
 import type { Clock } from './clock.ts'
@@ -7,6 +7,8 @@ import type { Clock } from './clock.ts'
 export interface DailyFile extends AsyncDisposable {
   /** Nothing any more once it is disposed. */
   write(line: string): void
+  /** What is gathered is with the system when it returns: for a process that ends at once. */
+  flush(): void
 }
 
 /** Lines that a full disk keeps from being written are held up to this many bytes, then dropped. */
@@ -47,7 +49,7 @@ export function openDailyFile(
   let day = dayOf(clock.now())
   let look = nextMidnight(clock.now())
   let last = clock.now()
-  let sink = openSink(join(folder, `${day}.log`), rules, onError)
+  let { sink, fd } = openSink(join(folder, `${day}.log`), rules, onError)
   let gathered = ''
   let timer: NodeJS.Timeout | undefined
   let over = false
@@ -59,7 +61,7 @@ export function openDailyFile(
     try {
       const next = openSink(join(folder, `${today}.log`), rules, onError)
       end()
-      sink = next
+      ;({ sink, fd } = next)
       day = today
     } catch (error) {
       if (error instanceof Error) onError(error)
@@ -97,6 +99,18 @@ export function openDailyFile(
       if (rules.sync || gathered.length >= GATHER_MOST) writeOut()
       else timer ??= setTimeout(writeOut, GATHER_MS)
     },
+    flush() {
+      if (over || gathered === '') return
+      clearTimeout(timer)
+      timer = undefined
+      try {
+        // SonicBoom's flushSync never comes back from a full disk, and leaves what a thread has.
+        writeSync(fd, gathered)
+      } catch (error) {
+        if (error instanceof Error) onError(error)
+      }
+      gathered = ''
+    },
     async [Symbol.asyncDispose]() {
       if (!over) end()
       over = true
@@ -109,11 +123,12 @@ function openSink(
   path: string,
   { sync = false }: DailyFileRules,
   onError: (error: Error) => void,
-): sonic.SonicBoom {
-  const sink = new sonic.SonicBoom({ fd: openSync(path, 'a', 0o600), maxLength: MOST_HELD, sync })
+): { readonly sink: sonic.SonicBoom; readonly fd: number } {
+  const fd = openSync(path, 'a', 0o600)
+  const sink = new sonic.SonicBoom({ fd, maxLength: MOST_HELD, sync })
   sink.on('error', onError)
   sink.on('drop', () => {})
-  return sink
+  return { sink, fd }
 }
 
 /** Writes what is held and closes; a disk that still fails gets no second chance. */

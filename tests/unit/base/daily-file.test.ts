@@ -64,6 +64,24 @@ test('daily file: lines are gathered and reach the disk by themselves; with sync
   assert.match(text('2026-11-22'), /at once\n$/)
 })
 
+test('daily file: flush writes what is gathered at once, and throws nothing from a full disk', async () => {
+  const clock = fakeClock(local(22, 10))
+  await using file = openDailyFile(folder, { keepDays: 90 }, clock, never)
+  file.write('the last words\n')
+
+  file.flush()
+
+  assert.equal(text('2026-11-22'), 'the last words\n')
+  const full = join(folder, 'full')
+  mkdirSync(full)
+  symlinkSync('/dev/full', join(full, '2026-11-22.log'))
+  const errors: string[] = []
+  await using stuck = openDailyFile(full, { keepDays: 90 }, clock, (error) => void errors.push(error.message))
+  stuck.write('nowhere\n')
+  stuck.flush()
+  assert.match(errors[0]!, /ENOSPC/)
+})
+
 test('daily file: who writes after its end is not thrown at, now or later', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
