@@ -13,6 +13,7 @@ import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
 import type { Message } from './base/line.ts'
 import type { Log } from './base/log.ts'
+import { VERSION } from './base/version.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
 import { CONSOLE, runConsole } from './console.ts'
 import { listenControl } from './control.ts'
@@ -237,9 +238,6 @@ function stopSignal(): Promise<string> {
     }
   })
 }
-
-/** As package.json has it. */
-const VERSION = '0.1.0'
 
 const nobody: LiveSessions = { end() {}, changed() {} }
 

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { systemClock } from '../base/clock.ts'
 import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { VERSION } from '../base/version.ts'
 import { statusOfError } from '../commands/failed.ts'
 import { digests } from '../transfer/digest.ts'
 import { virtualPath } from '../vfs/path.ts'
@@ -25,8 +25,7 @@ async function main(): Promise<number> {
     return 0
   }
   if (asked.do === 'version') {
-    const file = new URL('../../package.json', import.meta.url)
-    console.log(`miniftp ${(JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version}`)
+    console.log(`miniftp ${VERSION}`)
     return 0
   }
   return work(asked)

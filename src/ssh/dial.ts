@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import type ssh2 from 'ssh2'
 import { OpError } from '../base/error.ts'
 import { Semaphore } from '../base/lane.ts'
+import { RELEASE } from '../base/version.ts'
 import { openFastPath } from './fast/fast-port.ts'
 import { whyNotFast } from './fast/why-not-fast.ts'
 import { offerHybrid } from './hybrid-exchange.ts'
@@ -101,7 +102,7 @@ export async function dial(
     const ready = connectPeer({
       sock: opened?.socket ?? options.through,
       username: user,
-      ident: 'MiniFTP_client_0.1',
+      ident: `MiniFTP_client_${RELEASE}`,
       algorithms: {
         cipher: CIPHERS,
         ...(options.hostKeyTypes.length > 0 && {

@@ -3,6 +3,7 @@ import ssh2 from 'ssh2'
 import type { Authenticator, Identity } from '../accounts/account.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { RELEASE } from '../base/version.ts'
 import { type AlgorithmLists, needsPlainMacs } from './algorithm-lists.ts'
 import { fastestCiphers, gcmIsFastest } from './cipher-choice.ts'
 import { type Connection, type ConnectionLimits, serveConnection } from './connection.ts'
@@ -129,7 +130,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   const ssh = new ssh2.Server(
     {
       hostKeys: parts.hostKeys.map((key) => key.secret),
-      ident: 'MiniFTP_0.1',
+      ident: `MiniFTP_${RELEASE}`,
       algorithms: ALGORITHMS,
       keepaliveInterval: limitsNow().keepaliveMs,
       keepaliveCountMax: limitsNow().keepaliveTries,
