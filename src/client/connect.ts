@@ -100,24 +100,26 @@ async function dialerOver(
     user,
     async dial(signal) {
       const first = await over?.dial(signal)
-      const through: Duplex | undefined = await first?.tunnel(host, port)
-      const dialed = await dialThere({
-        host,
-        port,
-        user,
-        patienceMs: patienceOf(settings),
-        hostKeyTypes: known.types(alias ?? host, alias === undefined ? port : 22),
-        checkHost: (blob) => checkHost(alias ?? host, alias === undefined ? port : 22, blob, parts),
-        login: login.handler(),
-        through,
-        dataPath: wishes.dataPath,
-        signal,
-      }).catch((error: unknown) => {
+      try {
+        const through: Duplex | undefined = await first?.tunnel(host, port)
+        const dialed = await dialThere({
+          host,
+          port,
+          user,
+          patienceMs: patienceOf(settings),
+          hostKeyTypes: known.types(alias ?? host, alias === undefined ? port : 22),
+          checkHost: (blob) => checkHost(alias ?? host, alias === undefined ? port : 22, blob, parts),
+          login: login.handler(),
+          through,
+          dataPath: wishes.dataPath,
+          signal,
+        })
+        dialed.closed.then(() => first?.cut())
+        return dialed
+      } catch (error) {
         first?.cut()
         throw error
-      })
-      dialed.closed.then(() => first?.cut())
-      return dialed
+      }
     },
   }
 }

@@ -137,8 +137,11 @@ export function followed(
       end('close')
     },
     async abandon() {
-      await file.abandon()
-      end('forced close')
+      try {
+        await file.abandon()
+      } finally {
+        end('forced close')
+      }
     },
   }
 }

@@ -35,8 +35,11 @@ export function lend(file: FileHandle, old: Stat, inodes: Inodes, book: Book): L
       open = false
       delete inode.lent
       void inLane(inode, () => {
-        giveDown(inode, there(), book)
-        void file.abandon()
+        try {
+          giveDown(inode, there(), book)
+        } finally {
+          void file.abandon()
+        }
       })
     },
   }

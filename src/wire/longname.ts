@@ -51,6 +51,8 @@ function withSpecialBits(rights: string, mode: number): string {
 }
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+/** The last second that a Date can tell. */
+const LAST = 8.64e12
 const HALF_A_YEAR = 365 * 12 * 60 * 60
 
 /** Dates already written, by second: the files of a folder often share them. */
@@ -64,7 +66,7 @@ function dateText(seconds: number, now: number): string {
   const key = recent ? seconds : -1 - seconds
   const known = written.get(key)
   if (known !== undefined) return known
-  const date = new Date(seconds * 1000)
+  const date = new Date(Math.max(-LAST, Math.min(LAST, seconds)) * 1000)
   const day = `${MONTHS[date.getMonth()]} ${String(date.getDate()).padStart(2)}`
   const rest = recent
     ? `${String(date.getHours()).padStart(2, '0')}:${String(date.getMinutes()).padStart(2, '0')}`

@@ -167,6 +167,11 @@ test('client: goes over the hosts that ProxyJump names, each of them known', {
   proxy.cutAfter([500])
   const cut = await miniftp({ ...server, sshConfig: config }, ['put', '--retry-for', '0ms', 'f', 'ftp:cut'])
   const unknown = await miniftp({ ...server, sshConfig: here('jump_unknown') }, ['put', 'f', 'ftp:unknown'])
+  writeFileSync(
+    here('jump_shut'),
+    `${plain.replace(/^( *Port) \d+/m, '$1 1')}\n${hopLines(here('hop_known'))}`,
+  )
+  const shut = await miniftp({ ...server, sshConfig: here('jump_shut') }, ['put', 'f', 'ftp:shut'])
 
   assert.equal(done.status, 0, done.stderr)
   assert.equal(readFileSync(there('over-hop'), 'utf8'), 'content')
@@ -174,4 +179,6 @@ test('client: goes over the hosts that ProxyJump names, each of them known', {
   assert.equal(unknown.status, 1)
   assert.match(unknown.stderr, new RegExp(`"127.0.0.1:${proxy.port}" is not known`))
   assert.ok(!existsSync(there('unknown')))
+  assert.equal(shut.status, 1)
+  assert.match(shut.stderr, /refused/)
 })

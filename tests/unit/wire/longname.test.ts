@@ -31,6 +31,11 @@ test('longname: an old file, and one from the future, show the year', () => {
   assert.match(line({ mtime: NOON / 1000 + 86400 }), / Nov 25 {2}2026 a b$/)
 })
 
+test('longname: a time that no date can tell is the last one that can', () => {
+  assert.match(line({ mtime: 2 ** 62 }), / Sep 1[23] 275760 a b$/)
+  assert.match(line({ mtime: -(2 ** 62) }), / Apr [12][09] -271821 a b$/)
+})
+
 test('longname: the same second is written by its age, not as it was first', () => {
   const { mtime } = stat
   const later = NOON + 300 * 86400_000
