@@ -44,7 +44,8 @@ const IDLE = 10_000
 export function digests({ threads = availableParallelism() } = {}): ThreadDigests {
   const waiting: Job[] = []
   const busy = new Set<string>()
-  const idle: Worker[] = []
+  /** With what ends each of them. */
+  const idle: { readonly thread: Worker; readonly end: NodeJS.Timeout }[] = []
   const all = new Set<Worker>()
   /** Those that have not come up yet. */
   const starting = new Set<Worker>()
@@ -66,7 +67,10 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
 
   function worker(): Worker {
     const used = idle.pop()
-    if (used !== undefined) return used
+    if (used !== undefined) {
+      clearTimeout(used.end)
+      return used.thread
+    }
     const made = new Worker(new URL(`./digest-worker${extname(import.meta.url)}`, import.meta.url))
     all.add(made)
     starting.add(made)
@@ -83,13 +87,14 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
     // Its end is waited for, and must keep the process until then.
     if (isOver) return
     used.unref()
-    idle.push(used)
-    setTimeout(() => {
-      const index = idle.indexOf(used)
-      if (index === -1) return
-      idle.splice(index, 1)
+    const end = setTimeout(() => {
+      idle.splice(
+        idle.findIndex(({ thread }) => thread === used),
+        1,
+      )
       void used.terminate()
     }, IDLE).unref()
+    idle.push({ thread: used, end })
   }
 
   /** Gives the thread back only once it has answered: until then it may read the descriptor. */

@@ -22,3 +22,21 @@ test('digest: a hash that is answered while all are being ended does not let go 
 
   assert.equal(unref.mock.callCount(), 0)
 })
+
+// The timer of an earlier rest ended a thread that had just been used.
+test('digest: a thread is ended when it was idle for ten seconds, counted from its last hash', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  await using hash = digests({ threads: 1 })
+  const descriptor = openSync(import.meta.filename, 'r')
+  const file = { descriptor: () => descriptor } as unknown as FileHandle
+  const ended = t.mock.method(Worker.prototype, 'terminate')
+
+  await hash.of('ada', file, { algorithm: 'md5', offset: 0 })
+  t.mock.timers.tick(9_000)
+  await hash.of('ada', file, { algorithm: 'md5', offset: 0 })
+  t.mock.timers.tick(9_000)
+
+  assert.equal(ended.mock.callCount(), 0)
+  t.mock.timers.tick(1_000)
+  assert.equal(ended.mock.callCount(), 1)
+})
