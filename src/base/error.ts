@@ -1,6 +1,6 @@
 /**
  * What can go wrong, by errno name. The status a client hears and the exit status are functions of the
- * code (`wire/status.ts`, `shell/exec.ts`), so two throw sites cannot disagree.
+ * code (`wire/status.ts`, `commands/failed.ts`), so two throw sites cannot disagree.
  */
 export type ErrorCode =
   | 'EACCES' // the caller may not
