@@ -179,7 +179,7 @@ export class Shelved {
     return store.shelvedFor(account, path).some((file) => file.kind === 'open' && file.owner !== owner)
   }
 
-  /** A folder was renamed: what was for names in it is for the same names there. */
+  /** A folder was renamed, by its real names: what was for names in it is for the same names there. */
   renamed(from: VirtualPath, to: VirtualPath): void {
     const { account, store } = this.#parts
     for (const file of store.shelved(account)) {

@@ -75,7 +75,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     }
   }
   const overwrites = staging(vfs, parts, stat, inPlace)
-  const { own, settled } = overwrites
+  const { named, own, settled } = overwrites
 
   function open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
     const under = own(path)
@@ -235,10 +235,12 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   ): Awaitable<void> {
     const target = stat(to, false)
     const source = stat(from, false)
+    // Asked before: what is renamed may be on the way to its new name.
+    const [was, is] = [named(from), named(to)]
     return then(vfs.rename(from, to, options), () => {
       if (target?.kind === 'file' && target.nlink === 1 && keyOf(target) !== keyOf(source!))
         partials.unmark(target)
-      if (source?.kind === 'directory') shelved.renamed(from, now(vfs.realpath(to)))
+      if (source?.kind === 'directory') shelved.renamed(was!, is!)
     })
   }
 

@@ -31,6 +31,8 @@ export type Own =
 
 /** The overwrites that one session has under way. */
 export interface Staging {
+  /** The real name of `path`; a link at its end stays one. Undefined when nothing can have it. */
+  named(path: VirtualPath): VirtualPath | undefined
   /** Of the name `path`; a link at its end is followed, unless `follow` is false. */
   own(path: VirtualPath, follow?: boolean): Own | undefined
   /** A listing of the folder `path`, with what is under way in it as a STAT tells it. */
@@ -67,20 +69,19 @@ export function staging(
       throw error
     }
   }
-  /** A link at the end stays one. */
-  function unfollowed(path: VirtualPath): VirtualPath | undefined {
+  function named(path: VirtualPath): VirtualPath | undefined {
     const folder = real(parentOf(path))
     return folder && virtualPath(nameOf(path), folder)
   }
   function own(path: VirtualPath, follow = true): Own | undefined {
     if (mine.size === 0) return undefined
-    const name = follow ? real(path) : unfollowed(path)
+    const name = follow ? real(path) : named(path)
     return name && mine.get(name)
   }
   /** What is under way for the name, or in the folder of that name: there without what failed, whose CLOSE says so. */
   function within(path: VirtualPath): readonly Own[] {
     if (mine.size === 0) return []
-    const [file, folder] = [real(path), unfollowed(path)]
+    const [file, folder] = [real(path), named(path)]
     const isInside = (name: VirtualPath, of: Own): boolean =>
       folder !== undefined && isWithin(name, folder) && !(of.kind === 'overwrite' && of.file.broken)
     return [...mine].filter(([name, of]) => name === file || isInside(name, of)).map(([, of]) => of)
@@ -154,6 +155,7 @@ export function staging(
   }
 
   return {
+    named,
     own,
     listed(folder, path) {
       const seen = (entry: Entry, at: VirtualPath): Entry => {

@@ -110,6 +110,28 @@ test('interrupted overwrite: its part follows the folder that its name is in, an
   )
 })
 
+test('interrupted overwrite: its part follows a folder that is renamed by a path through links', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  for (const path of ['/real', '/real/d', '/e']) await vfs.mkdir(p(path))
+  await vfs.symlink('real', p('/link'))
+  // Leads nowhere any more once the folder is renamed.
+  await vfs.symlink('real/d/../../e', p('/through'))
+  await put(vfs, '/real/d/a', 'the oldest')
+  await put(vfs, '/real/d/a', 'the old')
+  await interrupted(vfs, '/real/d/a', 'the new one, its beginning')
+
+  await vfs.rename(p('/link/d'), p('/through/d'), { replace: false })
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, path }) => `${kind} ${path}`),
+    ['kept /e/d/a', 'part /e/d/a'],
+  )
+  await refuses('EBUSY', () => vfs.open(p('/e/d/a'), { write: true, append: true }))
+  await vfs.restore(p('/e/d/a'))
+  assert.equal(await onDisk(ada, 'e/d/a'), 'the oldest')
+})
+
 test('interrupted overwrite: the OPEN of a new one discards the part', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
