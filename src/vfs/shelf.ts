@@ -98,7 +98,8 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
 
 const BESIDE = 'beside-'
 
-function isBeside(id: string): boolean {
+/** Whether it lies beside its target, on another device than the rest. */
+export function isBeside(id: string): boolean {
   return id.startsWith(BESIDE)
 }
 

@@ -4,8 +4,8 @@ import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
 import type { Inodes } from './inodes.ts'
 import { unlessFull } from './partials.ts'
-import { isWithin } from './path.ts'
-import type { Shelf } from './shelf.ts'
+import { isWithin, parentOf } from './path.ts'
+import { isBeside, type Shelf } from './shelf.ts'
 import type { ShelvedFile, UploadStore } from './uploads.ts'
 import type { VirtualPath } from './vfs.ts'
 
@@ -188,9 +188,14 @@ export class Shelved {
     }
   }
 
-  /** Gives up all that is for names in the folder. Whether there was any. */
-  dropWithin(folder: VirtualPath): boolean {
-    const files = this.list().filter(({ path }) => isWithin(path, folder))
+  /**
+   * Gives up what lies in the folder itself, beside its targets, which keeps it from being removed. False when there is
+   * none, or one is under way: that stays in the way.
+   */
+  dropBeside(folder: VirtualPath): boolean {
+    const { account, store } = this.#parts
+    const files = store.shelved(account).filter(({ id, path }) => isBeside(id) && parentOf(path) === folder)
+    if (files.some(({ kind }) => kind === 'open')) return false
     for (const file of files) this.drop(file)
     return files.length > 0
   }

@@ -196,7 +196,8 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       // What is left may be parts and kept files beside their targets, which nobody else can see.
       unless(
         () => vfs.rmdir(path),
-        (error) => isOpError(error, 'ENOTEMPTY') && shelved.dropWithin(now(vfs.realpath(path))),
+        (error) =>
+          isOpError(error, 'ENOTEMPTY') && looksEmpty(path) && shelved.dropBeside(now(vfs.realpath(path))),
         () => vfs.rmdir(path),
       ),
     unlink,
@@ -226,6 +227,21 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       await using _ = vfs
       await overwrites.abandon()
     },
+  }
+
+  /** What lies beside its target is not listed. False when it cannot be seen. */
+  function looksEmpty(path: VirtualPath): boolean {
+    try {
+      const folder = now(vfs.openDirectory(path))
+      try {
+        return now(folder.read(1)).length === 0
+      } finally {
+        now(folder.close())
+      }
+    } catch (error) {
+      if (isOpError(error)) return false
+      throw error
+    }
   }
 
   function rename(

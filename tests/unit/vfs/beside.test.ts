@@ -94,3 +94,43 @@ test('another device: parts and kept files lie beside their target, unseen and u
     await rm(homes, { recursive: true, force: true })
   }
 })
+
+test('another device: an RMDIR gives up what lies beside its target only where nothing else is in the folder', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using ada = await stagedAccount({ homes })
+    const [vfs, other] = [await ada.session(), await ada.session()]
+    for (const path of ['/d', '/d/e']) await vfs.mkdir(p(path))
+    for (const path of ['/d/a', '/d/e/b']) {
+      await put(vfs, path, 'the old')
+      await put(vfs, path, 'the new one')
+    }
+    const left = () =>
+      vfs
+        .shelved()
+        .map(({ path }) => path)
+        .sort()
+
+    await refuses('ENOTEMPTY', () => vfs.rmdir(p('/d')))
+    assert.deepEqual(left(), ['/d/a', '/d/e/b'])
+    await vfs.unlink(p('/d/a'))
+    await refuses('ENOTEMPTY', () => vfs.rmdir(p('/d')))
+    assert.deepEqual(left(), ['/d/a', '/d/e/b'])
+    // Somebody replaces it still: the folder stays whatever is given up.
+    const file = await other.open(p('/d/e/b'), NEW)
+    await rm(join(ada.home, 'd/e/b'))
+    await refuses('ENOTEMPTY', () => vfs.rmdir(p('/d/e')))
+    assert.deepEqual(left(), ['/d/a', '/d/e/b'])
+    await file.abandon()
+    await vfs.rmdir(p('/d/e'))
+    assert.deepEqual(left(), ['/d/a'])
+    await vfs.rmdir(p('/d'))
+
+    assert.deepEqual(left(), [])
+    assert.deepEqual(await readdir(ada.home), [])
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
+})

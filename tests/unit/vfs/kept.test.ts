@@ -294,3 +294,20 @@ test('restore: the reader of a kept file is ended when its room is needed', asyn
   await reader.close()
   await balanced(ada)
 })
+
+test('kept: an RMDIR of a folder that is not empty leaves kept files and parts as they are', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await vfs.mkdir(p('/d'))
+  await put(vfs, '/d/a', 'the old')
+  await put(vfs, '/d/a', 'the new')
+  await interrupted(vfs, '/d/a', 'part')
+
+  await refuses('ENOTEMPTY', () => vfs.rmdir(p('/d')))
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind }) => kind),
+    ['kept', 'part'],
+  )
+  await balanced(ada)
+})
