@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { ReadStream, WriteStream } from 'node:tty'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { suspendsBy } from './suspend.ts'
 
 /** Longest answer, in characters. */
 const MOST_ANSWER = 4096
@@ -73,6 +74,7 @@ async function askTerminal(question: string, echo: boolean): Promise<string | un
   const hidden = new Writable({ write: (_bytes, _encoding, done) => done() })
   output.write(question)
   const lines = createInterface({ input, output: echo ? output : hidden, terminal: true, historySize: 0 })
+  suspendsBy(lines, input, () => void output.write(question + (echo ? lines.line : '')))
   try {
     return await new Promise<string | undefined>((resolve, reject) => {
       lines.once('line', (line) => resolve(line.slice(0, MOST_ANSWER)))

@@ -11,6 +11,7 @@ import { contextOver, type Screen } from './console-context.ts'
 import { kept } from './kept.ts'
 import type { Line, Link } from './link.ts'
 import { remoteDigests } from './remote-digests.ts'
+import { suspendsBy } from './suspend.ts'
 import type { ClientWords } from './words.ts'
 
 /** Longest line that is taken, in characters. */
@@ -156,6 +157,9 @@ export async function converse({
     lines.write(null, { ctrl: true, name: 'e' })
     lines.write(null, { ctrl: true, name: 'u' })
     lines.prompt()
+  })
+  suspendsBy(lines, input, () => {
+    if (running === undefined) lines.prompt(true)
   })
   signal.addEventListener('abort', () => lines.close(), { once: true })
 

@@ -1,16 +1,18 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
 import { without } from '../support/run-client.ts'
 import { MINIFTP } from '../support/run-miniftp.ts'
-import { startServer } from '../support/start-server.ts'
+import { PROJECT, startServer } from '../support/start-server.ts'
 import { openTerminal, sameScreen } from '../support/tmux.ts'
 import { noise } from '../support/trees.ts'
 
 const server = await startServer()
 after(() => server[Symbol.asyncDispose]())
 const client = [process.execPath, '--no-warnings', MINIFTP]
+const PRELOAD = pathToFileURL(join(PROJECT, 'tests/support/young-memory.mjs')).href
 const env = { XDG_STATE_HOME: join(server.folder, 'state'), NO_COLOR: '1' }
 mkdirSync(join(server.home('ada'), 'notes'), { recursive: true })
 writeFileSync(join(server.home('ada'), 'notes-2026.txt'), 'n')
@@ -119,4 +121,52 @@ test('client at a terminal: ^C in a transfer says how to go on, and the same aga
   await terminal.press('Up', 'Enter')
 
   await terminal.sees(/"stopped\.bin" -> [\s\S]*ada:\/>/)
+})
+
+/** A shell with job control that has the client in front, started by each Node. */
+for (const [how, old] of [
+  ['a Node that is new enough', {}],
+  ['one that is too old', { PRETEND_OLD: '20.0.0', NODE_OPTIONS: `--import ${PRELOAD}` }],
+] as const)
+  test(`client at a terminal: ^Z gives the shell back, and fg the prompt, started by ${how}`, {
+    skip,
+  }, async () => {
+    await using terminal = await openTerminal(['env', 'PS1=shell: ', 'bash', '--norc', '-i'], {
+      env: { ...env, ...old },
+      patience: 15_000,
+      cwd: server.folder,
+    })
+    await terminal.sees(/shell: ?$/)
+    await terminal.type([...client, '-F', server.sshConfig, 'ftp'].join(' '))
+    await terminal.press('Enter')
+    await terminal.sees(/ada:\/> ?$/)
+
+    await terminal.type('lp')
+    await terminal.press('C-z')
+    await terminal.sees(/Stopped[^\n]*\n(?:.*\n)*shell: ?$/)
+    await terminal.type('fg')
+    await terminal.press('Enter')
+    await terminal.sees(/ada:\/> lp$/)
+    await terminal.type('wd')
+    await terminal.press('Enter')
+
+    await terminal.sees(new RegExp(`^${server.folder}\nada:/> ?$`, 'm'))
+    await terminal.type('bye')
+    await terminal.press('Enter')
+    await terminal.sees(/shell: ?$/)
+  })
+
+test('client at a terminal: ^Z where no shell could go on with it changes nothing', { skip }, async () => {
+  await using terminal = await openTerminal([...client, '-F', server.sshConfig, 'ftp'], {
+    env,
+    cwd: server.folder,
+  })
+  await terminal.sees(/ada:\/> ?$/)
+
+  await terminal.type('lp')
+  await terminal.press('C-z')
+  await terminal.type('wd')
+  await terminal.press('Enter')
+
+  await terminal.sees(new RegExp(`^${server.folder}\nada:/> ?$`, 'm'))
 })
