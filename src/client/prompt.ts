@@ -69,38 +69,39 @@ export function openSides({
       return folders.remote
     },
     async run(text, signal) {
-      const now = await live()
-      const stop = (): void => {
-        now.vfs.session.end()
-        // It was not lost: the next one is no news.
-        again = false
-      }
-      signal.addEventListener('abort', stop, { once: true })
-      const vfs = now.isOurs ? { ...now.vfs, restore: (path: VirtualPath) => restore(now, path) } : now.vfs
-      const there = contextOver(
-        screen,
-        { vfs, cwd: folders.remote, hash: remoteDigests(now.vfs.session, digests) },
-        user,
-        signal,
-      )
       const local = here(signal)
+      let remote: CommandContext | undefined
+      const stops = new DisposableStack()
+      const there = async (): Promise<CommandContext> => {
+        const now = await live()
+        const stop = (): void => {
+          now.vfs.session.end()
+          // It was not lost: the next one is no news.
+          again = false
+        }
+        signal.addEventListener('abort', stop, { once: true })
+        stops.defer(() => signal.removeEventListener('abort', stop))
+        const vfs = now.isOurs ? { ...now.vfs, restore: (path: VirtualPath) => restore(now, path) } : now.vfs
+        const hash = remoteDigests(now.vfs.session, digests)
+        remote = contextOver(screen, { vfs, cwd: folders.remote, hash }, user, signal)
+        return remote
+      }
       try {
         await words.runAt(text, there, local)
       } catch (error) {
         if (isOpError(error, 'ECANCELED') || !signal.aborted) throw error
         throw new OpError('ECANCELED', CANCELLED, { cause: error })
       } finally {
-        signal.removeEventListener('abort', stop)
+        stops.dispose()
       }
-      folders.remote = there.cwd
+      folders.remote = remote?.cwd ?? folders.remote
       folders.local = local.cwd
-      return there.over
+      return local.over
     },
     async complete(text) {
+      if (words.isLocal(text)) return complete(text, words, disk, folders.local)
       const { vfs } = await live()
-      return words.isLocal(text)
-        ? complete(text, words, disk, folders.local)
-        : complete(text, words, vfs, folders.remote)
+      return complete(text, words, vfs, folders.remote)
     },
   }
 }

@@ -19,9 +19,9 @@ export interface Mover {
 
 /** The shell's words with a local side: what they are, and which side a word's names are of. */
 export interface ClientWords extends Language {
-  /** Runs a line (a byte string) at the side where its word belongs. */
-  runAt(line: string, there: CommandContext, here: CommandContext): Promise<void>
-  /** Whether the name at the end of a line that is being typed is of this machine. */
+  /** Runs a line (a byte string) at the side where its word belongs; `there` is asked for where it is needed. */
+  runAt(line: string, there: () => Promise<CommandContext>, here: CommandContext): Promise<void>
+  /** Whether the end of a line that is being typed is a name of this machine, or a word that needs no server. */
   isLocal(line: string): boolean
 }
 
@@ -101,22 +101,27 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
     summary: 'list a folder here',
   }
 
+  const help = helpFor(() => commands)
   const commands: Command[] = [
     ...[put, get, mput, mget, ls, cd, pwd, mkdir, rm, mv, cp, cat, stat, restore, md5, sha256, quota],
-    ...[lls, lcd, lpwd, helpFor(() => commands), bye, df],
+    ...[lls, lcd, lpwd, help, bye, df],
   ]
-  const local: Language = languageOf([put, mput, lls, lcd, lpwd])
+  const local: Language = languageOf([put, mput, lls, lcd, lpwd, help, bye])
   const all = languageOf(commands)
 
   return {
     ...all,
     async runAt(line, there, here) {
-      const first = splitWords(line)[0]?.text ?? ''
-      if (local.find(first) === undefined) await all.run(line, there)
-      else await local.run(line, here)
+      const command = all.find(splitWords(line)[0]?.text ?? '')
+      // What is no word needs no server to be told so.
+      if (command === undefined) return all.run(line, here)
+      if (local.find(command.name) === undefined) return all.run(line, await there())
+      if (command === put || command === mput) await there()
+      await local.run(line, here)
     },
     isLocal(line) {
       const [first = '', ...rest] = line.trimStart().split(/\s+/)
+      if (rest.length === 0) return true
       // The first name of get is the server's, and so is the second of put.
       const names = rest.slice(0, -1).filter((word) => !word.startsWith('-')).length
       if (first === 'get') return names > 0

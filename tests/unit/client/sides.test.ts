@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import type { Line, Link } from '../../../src/client/link.ts'
 import { openSides } from '../../../src/client/prompt.ts'
 import { clientWords } from '../../../src/client/words.ts'
@@ -7,13 +8,14 @@ import { memoryFileSystem } from '../../../src/vfs/memory.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
 
 /** Both sides in memory; a session lives until it is ended. */
-function sides() {
+function sides({ isAway = false } = {}) {
   const lines: { readonly end: () => void }[] = []
   const complaints: string[] = []
   const printed = { once: (): void => {} }
   const link = {
     async line() {
       await Promise.resolve()
+      if (isAway) throw new OpError('ECONNREFUSED', 'Nobody listens')
       let isAlive = true
       const end = (): void => {
         isAlive = false
@@ -69,4 +71,17 @@ test('sides: a session that was lost is said to be there again, one that ^C ende
 
   assert.equal(lines.length, 3)
   assert.deepEqual(complaints, ['Connected again'])
+})
+
+test('sides: what needs no server is done without one', async () => {
+  const { both } = sides({ isAway: true })
+
+  for (const word of ['help', 'help put', 'lls', 'lpwd', 'lcd .'])
+    assert.equal(await both.run(word, running()), false, word)
+  for (const word of ['bye', 'exit', 'quit']) assert.equal(await both.run(word, running()), true, word)
+
+  assert.deepEqual(await both.complete('lp'), [['lpwd '], 'lp'])
+  await assert.rejects(both.run('lsp', running()), (error) => isOpError(error, 'EUSAGE'))
+  for (const word of ['ls', 'put f', 'mput f', 'get f'])
+    await assert.rejects(both.run(word, running()), (error) => isOpError(error, 'ECONNREFUSED'), word)
 })
