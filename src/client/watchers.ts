@@ -42,7 +42,8 @@ export function personReport(
   const started = clock.elapsed()
 
   const draw = (force = false): void => {
-    if (bar === undefined) return
+    // Before anything is planned there is nothing to show, and somebody may be asked for a password in this line.
+    if (bar === undefined || jobs.length === 0) return
     const at = clock.elapsed()
     const count = ends.moved + ends.same + ends.failed
     const name =
@@ -115,12 +116,13 @@ export function personReport(
     },
     lost(why, waitMs) {
       waits = 'waiting for the connection'
-      if (bar === undefined && !quiet) complain(`${why}; trying again in ${Math.ceil(waitMs / 100) / 10} s`)
+      if ((bar === undefined || jobs.length === 0) && !quiet)
+        complain(`${why}; trying again in ${Math.ceil(waitMs / 100) / 10} s`)
       draw(true)
     },
     back() {
       waits = undefined
-      if (bar === undefined && !quiet) complain('Connected again')
+      if ((bar === undefined || jobs.length === 0) && !quiet) complain('Connected again')
     },
     tell: (text) => line(text, complain),
     over() {

@@ -28,7 +28,7 @@ function reported({ quiet = false } = {}) {
     quiet,
   )
   const last = (): Standing => drawn.at(-1)!
-  return { report, last, lines }
+  return { report, last, lines, drawn }
 }
 
 const moved = (size: number, from = 0) =>
@@ -99,6 +99,21 @@ test('the bar of a tree: a file that goes on after a cut is not counted twice', 
   report.done(b, moved(1000))
 
   assert.deepEqual([last().waits, last().done, last().total], [undefined, 2000, 2000])
+})
+
+test('a report: draws no bar before it knows what there is to do, and tells in lines how the connection is', () => {
+  const { report, lines, drawn } = reported()
+
+  report.tell('The key is remembered')
+  report.lost('The connection was lost', 200)
+  report.back()
+
+  assert.deepEqual(drawn, [])
+  assert.deepEqual(lines, [
+    'The key is remembered',
+    'The connection was lost; trying again in 0.2 s',
+    'Connected again',
+  ])
 })
 
 test('a report: of a large tree the sum is said and not each file, of what failed each', () => {
