@@ -48,6 +48,8 @@ export interface Prompt {
   readonly state: { buffer: string; size: number; readonly submitted?: boolean; readonly error?: unknown }
   /** Choices that are shown at a time, of a list. */
   limit?: number
+  /** Of a list: shows what is marked, whatever its limit has become. */
+  keepInSight?(): void
 }
 export type PromptClass = new (options: Readonly<Record<string, unknown>>) => Prompt
 

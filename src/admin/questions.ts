@@ -1,7 +1,9 @@
+import stringWidth from 'string-width'
 import type { Awaitable } from '../base/awaitable.ts'
 import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { ctrlKeys, type Key, muted, type PromptOutput } from './enquirer.ts'
+import { type List, listKeys } from './list-keys.ts'
 import { fitted, wrapped } from './table.ts'
 
 /** One line of a list to choose from. */
@@ -36,7 +38,7 @@ export interface ListOptions {
 
 type Options = Readonly<Record<string, unknown>>
 
-/** What enquirer's Select is given: choices cut to the width, letters that go to what starts with them, a footer that helps. */
+/** What enquirer's Select is given: choices cut to the width, keys that keep their order, a footer that helps. */
 export function choiceOptions<T>(
   question: string,
   given: readonly Choice<T>[],
@@ -51,12 +53,12 @@ export function choiceOptions<T>(
     message: escapeText(question),
     // Asked at each drawing: the width may be another one.
     choices: choices.map((choice, index) => ({ name: String(index), message: () => line(choice) })),
-    index: initial,
+    index: 0,
     limit: Math.max(3, output.rows - 5),
-    dispatch: letterGoesTo(choices.map(({ label }) => label)),
-    pageUp: turnPage(-1),
-    pageDown: turnPage(1),
-    actions: ctrlKeys({ d: 'cancel' }),
+    ...listKeys(
+      choices.map(({ label }) => label),
+      initial,
+    ),
     format: chosenLabel(choices.map(({ chosen = '' }) => chosen)),
     footer: footerOf(choices.length, back, output),
     ...(head === undefined ? {} : { choicesHeader: () => muted(fitted(`  ${head}`, output.columns - 1)) }),
@@ -125,17 +127,9 @@ interface PromptState {
   readonly cancelled?: boolean
   readonly error?: unknown
 }
-interface SelectPrompt {
+interface SelectPrompt extends List {
   readonly state: PromptState
-  readonly choices: readonly { readonly index: number }[]
-  readonly visible: readonly unknown[]
   readonly selected: { readonly name: string }
-  readonly focused: { readonly index: number }
-  index: number
-  up(): unknown
-  down(): unknown
-  render(): unknown
-  alert(): unknown
 }
 
 /** Of what was chosen, what the person read; its name is ours. */
@@ -149,35 +143,17 @@ function chosenLabel(labels: readonly string[]) {
 function footerOf(count: number, back: string, output: PromptOutput) {
   return function (this: SelectPrompt): string {
     if (this.state.submitted) return ''
-    const keys = `↑↓ or a letter, Enter; ${back}`
-    const where = count > this.visible.length ? `${this.focused.index + 1} of ${count} · ` : ''
-    return muted(fitted(`  ${where}${keys}`, output.columns - 1))
+    const long = count > this.visible.length
+    const where = long ? `${this.focused.index + 1} of ${count} · ` : ''
+    // Least is known of Esc: it is there at every width.
+    const lines = [...(long ? [ALL_KEYS] : []), ...KEYS].map((keys) => `  ${where}${keys}; ${back}`)
+    const line = lines.find((text) => stringWidth(text) < output.columns) ?? lines.at(-1)!
+    return muted(fitted(line, output.columns - 1))
   }
 }
 
-function letterGoesTo(labels: readonly string[]) {
-  return function (this: SelectPrompt & { choices: unknown }, letter: string | undefined): unknown {
-    const { choices, visible } = this as SelectPrompt
-    for (let step = 1; letter && step <= choices.length; step++) {
-      const at = (this.index + step) % choices.length
-      if (!labels[choices[at]!.index]!.toLowerCase().startsWith(letter.toLowerCase())) continue
-      if (at < visible.length) this.index = at
-      else {
-        this.choices = [...choices.slice(at), ...choices.slice(0, at)]
-        this.index = 0
-      }
-      return this.render()
-    }
-    return this.alert()
-  }
-}
-
-function turnPage(way: 1 | -1) {
-  return async function (this: SelectPrompt): Promise<void> {
-    for (let step = Math.max(1, this.visible.length - 1); step > 0; step--)
-      await (way > 0 ? this.down() : this.up())
-  }
-}
+const ALL_KEYS = '↑↓ PgUp PgDn Home End or type its name, Enter'
+const KEYS = ['↑↓ or type its name, Enter', '↑↓ or type, Enter', '↑↓ Enter']
 
 /** Before the answer the question's (y/N) says enough. */
 function yesOrNo(this: { readonly state: PromptState }, yes: unknown): string {

@@ -20,7 +20,7 @@ export interface Screen {
   /** Lines; what they hold from outside must be escaped already. */
   print(...lines: readonly string[]): void
   clear(): void
-  /** A letter goes to the next choice that starts with it. */
+  /** What is typed goes to the choice that begins with it. */
   choose<T>(question: string, choices: readonly Choice<T>[], options?: ListOptions): Promise<T | undefined>
   /** `check` is told while the answer is typed, and asked when it is given. */
   ask(
@@ -118,6 +118,7 @@ export function openScreen(session: Session, pty: Pty): Screen & Disposable {
       prompt.state.buffer = ''
       prompt.state.size = 0
       if (prompt.limit !== undefined) prompt.limit = Math.max(3, output.rows - 5)
+      prompt.keepInSight?.()
       output.write(
         `${CLEAR}${recent.slice(-Math.max(1, output.rows - 8)).join('\n')}${recent.length > 0 ? '\n' : ''}`,
       )

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { stripVTControlCharacters } from 'node:util'
 import { rowsOf } from '../../../src/admin/enquirer.ts'
 import { isOpError } from '../../../src/base/error.ts'
 import { person } from '../../support/person.ts'
@@ -165,6 +166,109 @@ test('screen: a letter finds what a long list does not show, and goes around', a
   press('\r')
 
   assert.equal(await answer, 99)
+})
+
+/** The rows of choices as they were last drawn, and the mark's. */
+function drawn(shown: string): { readonly rows: readonly string[]; readonly marked: string | undefined } {
+  const rows = [...stripVTControlCharacters(shown.split('Which?').at(-1)!).matchAll(/^([▸ ]) (\w+)$/gm)]
+  return { rows: rows.map(([, , label]) => label!), marked: rows.find(([, sign]) => sign === '▸')?.[2] }
+}
+
+const END = '\x1b[F'
+const HOME = '\x1b[H'
+const PAGE_UP = '\x1b[5~'
+const PAGE_DOWN = '\x1b[6~'
+
+test('screen: in a list that fits, Home, End and pages move the mark and keep the order', async () => {
+  for (const [keys, value] of [
+    [END, 'Blueberry'],
+    [END + HOME, 'Apple'],
+    [PAGE_DOWN, 'Blueberry'],
+    [PAGE_DOWN + PAGE_UP, 'Apple'],
+    [`${END}\x1b[A`, 'Banana'],
+    [END + DOWN, 'Apple'],
+    ['\x1b[A', 'Blueberry'],
+  ] as const) {
+    const { screen, press, sees } = person()
+    const answer = screen.choose('Which?', fruits)
+    await sees('goes back')
+    press(keys)
+    const { rows, marked } = drawn(await sees(`▸ ${value}`))
+    press('\r')
+
+    assert.deepEqual(
+      [rows, marked, await answer],
+      [['Apple', 'Banana', 'Blueberry'], value, value.toUpperCase()],
+    )
+  }
+})
+
+const accounts = [
+  'adam',
+  ...Array.from({ length: 20 }, (_, at) => `bob${at}`),
+  'user1',
+  'user10',
+  'user2',
+  'zoe',
+]
+
+test('screen: what is typed goes to what begins with it, digits too, and the order stays', async () => {
+  for (const [keys, name] of [
+    ['user1', 'user1'],
+    ['user10', 'user10'],
+    ['USER2', 'user2'],
+    ['bob3', 'bob3'],
+    ['bobx', 'bob0'],
+    ['3', 'adam'],
+    [`b${DOWN}u`, 'user1'],
+  ] as const) {
+    const { screen, press, sees } = person(80, 15)
+    const answer = screen.choose(
+      'Which?',
+      accounts.map((label) => ({ label, value: label })),
+    )
+    await sees('1 of 25')
+    press(keys)
+    press('\r')
+    assert.equal(await answer, name, keys)
+  }
+})
+
+test('screen: a list that does not fit is shown in its order wherever the mark goes', async () => {
+  const { screen, press, sees } = person(80, 15)
+  const answer = screen.choose(
+    'Which?',
+    accounts.map((label) => ({ label, value: label })),
+    { initial: 24 },
+  )
+  assert.deepEqual(drawn(await sees('25 of 25')), { rows: accounts.slice(15), marked: 'zoe' })
+  for (const [keys, at, from] of [
+    ['bob9', 11, 2],
+    [DOWN, 12, 3],
+    [END, 25, 16],
+    [HOME, 1, 1],
+    ['z', 25, 16],
+    [DOWN, 1, 1],
+    ['\x1b[A', 25, 16],
+    [PAGE_UP, 16, 16],
+  ] as const) {
+    press(keys)
+    const shown = drawn(await sees(`${at} of 25`))
+    assert.deepEqual(shown, { rows: accounts.slice(from - 1, from + 9), marked: accounts[at - 1] }, keys)
+  }
+  press('\r')
+  await answer
+})
+
+test('screen: at 40 columns a list still says what Esc does', async () => {
+  const { screen, press, sees } = person(40, 10)
+  const answer = screen.choose(
+    'Which?',
+    accounts.map((label) => ({ label, value: label })),
+  )
+  await sees('1 of 25 · ↑↓ Enter; Esc goes back')
+  press('\x1b')
+  await answer
 })
 
 test('screen: a long line that is pasted arrives whole', async () => {
