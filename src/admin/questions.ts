@@ -82,14 +82,26 @@ export function textOptions(
     initial,
     check,
     hint,
-  }: { readonly initial?: string; readonly check?: Check; readonly hint?: (text: string) => string },
+    masked = false,
+  }: {
+    readonly initial?: string
+    readonly check?: Check
+    readonly hint?: (text: string) => string
+    readonly masked?: boolean
+  },
 ): Options {
   return {
     message: escapeText(question),
     initial,
-    async validate(text: string) {
+    async validate(this: { input: string; cursor: number }, text: string) {
       const wrong = await check?.(text)
-      return wrong === undefined ? true : wrapped(wrong, output.columns - 3).join('\n  ')
+      if (wrong === undefined) return true
+      // Nobody can mend what nobody can read: what is typed next begins anew.
+      if (masked) {
+        this.input = ''
+        this.cursor = 0
+      }
+      return wrapped(wrong, output.columns - 3).join('\n  ')
     },
     actions: ctrlKeys({ u: 'reset' }),
     footer(this: { readonly state: PromptState; readonly input: string }) {

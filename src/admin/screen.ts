@@ -27,7 +27,7 @@ export interface Screen {
     question: string,
     options?: { readonly initial?: string; readonly check?: Check; readonly hint?: (text: string) => string },
   ): Promise<string | undefined>
-  /** Shows stars. */
+  /** Shows stars, and takes them away when `check` refuses. */
   secret(question: string, check?: Check): Promise<string | undefined>
   confirm(question: string): Promise<boolean | undefined>
   /** A picture over the whole screen that is drawn anew until a key says that it is enough; what was there before comes back. */
@@ -160,7 +160,12 @@ export function openScreen(session: Session, pty: Pty): Screen & Disposable {
     ask: async (question, options = {}) =>
       text(await run(prompts.Input, textOptions(question, output, options))),
     secret: async (question, check) =>
-      text(await run(prompts.Password, textOptions(question, output, check === undefined ? {} : { check }))),
+      text(
+        await run(
+          prompts.Password,
+          textOptions(question, output, check === undefined ? { masked: true } : { masked: true, check }),
+        ),
+      ),
     async confirm(question) {
       const yes = await run(prompts.Confirm, confirmOptions(question))
       return yes === undefined ? undefined : yes === true

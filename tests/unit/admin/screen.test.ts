@@ -55,6 +55,18 @@ test('screen: a secret is never shown', async () => {
   assert.doesNotMatch(shown, /tr0/)
 })
 
+test('screen: a secret that was refused is taken away: the next one begins anew', async () => {
+  const { screen, press, sees } = person()
+  const answer = screen.secret('Password?', (text) => (text === 'right' ? undefined : 'That is another one'))
+  await sees('Password?')
+  press('wrong\r')
+  const refused = stripVTControlCharacters(await sees('That is another one'))
+  press('right\r')
+
+  assert.equal(await answer, 'right')
+  assert.match(refused, /Password\? ‣ *\r\n/)
+})
+
 test('screen: an open question ends with the session, and the process has no listeners more than before', async () => {
   const before = ['SIGTERM', 'SIGINT', 'exit'].map((name) => process.listenerCount(name))
   const { screen, sees, leave } = person()
