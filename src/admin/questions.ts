@@ -117,6 +117,8 @@ export function confirmOptions(question: string): Options {
     message: escapeText(question),
     initial: false,
     format: yesOrNo,
+    dispatch: typeYesOrNo,
+    delete: takeBack,
     actions: ctrlKeys({ d: 'cancel' }),
   }
 }
@@ -167,7 +169,36 @@ function footerOf(count: number, back: string, output: PromptOutput) {
 const ALL_KEYS = '↑↓ PgUp PgDn Home End or type its name, Enter'
 const KEYS = ['↑↓ or type its name, Enter', '↑↓ or type, Enter', '↑↓ Enter']
 
-/** Before the answer the question's (y/N) says enough. */
-function yesOrNo(this: { readonly state: PromptState }, yes: unknown): string {
-  return this.state.submitted && !this.state.cancelled ? (yes === true ? 'yes' : 'no') : ''
+interface ConfirmPrompt {
+  readonly state: PromptState
+  /** What is typed; at first the default, which is no text. */
+  input: string | boolean
+  render(): unknown
+  alert(): unknown
+}
+
+/** What is typed; before that the question's (y/N) says enough. */
+function yesOrNo(this: ConfirmPrompt, yes: unknown): string {
+  if (!this.state.submitted) return typedIn(this)
+  return this.state.cancelled ? '' : yes === true ? 'yes' : 'no'
+}
+
+/** The answer is given by Enter, as every other: an Enter after a y that was taken at once would answer the next question. */
+function typeYesOrNo(this: ConfirmPrompt, letter = ''): unknown {
+  const longer = typedIn(this) + letter.toLowerCase()
+  const known = [longer, letter.toLowerCase()].find((text) =>
+    ['yes', 'no'].some((word) => text !== '' && word.startsWith(text)),
+  )
+  if (known === undefined) return this.alert()
+  this.input = known
+  return this.render()
+}
+
+function takeBack(this: ConfirmPrompt): unknown {
+  this.input = typedIn(this).slice(0, -1)
+  return this.render()
+}
+
+function typedIn({ input }: ConfirmPrompt): string {
+  return typeof input === 'string' ? input : ''
 }

@@ -108,8 +108,8 @@ test('audit: who came in and who did not, each one line', { skip }, async () => 
 test('exec: with a terminal there is somebody to be asked, who may say no', { skip }, async () => {
   await adminWords(server, ['user', 'add', 'bob'])
   for (const [key, status, left] of [
-    ['n', 1, true],
-    ['y', 0, false],
+    ['n\r', 1, true],
+    ['y\r', 0, false],
   ] as const) {
     const child = spawn('ssh', ['-tt', '-F', server.sshConfig, '-l', 'grace', 'ftp', 'user', 'del', 'bob'], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -66,7 +66,7 @@ test('menu: an account is registered, limited, given a cap, disabled and deleted
     [/Upload cap of "lin": 1 MiB\/s/, 'Escape'],
     [AT_MENU, 'd', 'Enter'],
     [/Which account\?/, 'l', 'Enter'],
-    [/Disable "lin"/, 'y'],
+    [/Disable "lin"/, 'y', 'Enter'],
     [/"lin" is disabled/],
   )
   const after = await shown('lin')
@@ -136,7 +136,7 @@ test('menu: kill -9 before an app has shown its first code leaves nobody asked f
     terminal,
     [AT_MENU, 'o', 'Enter'],
     [/Whose one-time codes/, 'Enter'],
-    [/Ask "ada" for a code/, 'y'],
+    [/Ask "ada" for a code/, 'y', 'Enter'],
     [/Recovery codes.*Enter goes on/s, 'Enter'],
     [/The code that the app shows/, '=123'],
   )
@@ -175,7 +175,7 @@ test('menu: the password of the first start is offered to be changed, at once', 
   await answer(
     terminal,
     [/[Pp]assword:/, '=password', 'Enter'],
-    [/which everybody knows.*Change it now\?/s, 'y'],
+    [/which everybody knows.*Change it now\?/s, 'y', 'Enter'],
     [/New password of "admin"/, '=password', 'Enter'],
     [/one that everybody knows: use another/, 'C-u', '=not that one', 'Enter'],
     [/once more/, '=not that one', 'Enter'],

@@ -97,7 +97,7 @@ export const WAYS: Readonly<Record<string, readonly (readonly Step[])[]>> = {
     [
       [[], /Whose one-time codes\?/],
       [['Enter'], /Ask "ada" for a code/],
-      [['y'], /Recovery codes.*Enter goes on/s, withoutCodes],
+      [['y', 'Enter'], /Recovery codes.*Enter goes on/s, withoutCodes],
       [['Enter'], /The code that the app shows/, withoutCodes],
       [['=000000', 'Enter'], /That is not its code/, withoutCodes],
     ],

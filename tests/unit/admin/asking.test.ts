@@ -74,10 +74,10 @@ test('quota set: a person is asked before it is lowered below what is used, a sc
 
 test('menu: lowering a quota below what is used is said and asked', async () => {
   for (const [answer, bytes] of [
-    ['n', null],
+    ['n\r', null],
     ['\r', null],
     ['\x1b', null],
-    ['y', 1024 ** 3],
+    ['y\r', 1024 ** 3],
   ] as const) {
     const made = await office(USED)
     const status = await walk(
@@ -111,10 +111,10 @@ test('menu: a quota above what is used is set without another question', async (
 
 test('menu: a quota is taken away by a yes, not by a Return too many', async () => {
   for (const [answer, bytes] of [
-    ['n', 8],
+    ['n\r', 8],
     ['\r', 8],
     ['\x1b', 8],
-    ['y', null],
+    ['y\r', null],
   ] as const) {
     const made = await office(0)
     await made.actions.setQuota(HEIDI, 'ada', { bytes: 8 })
@@ -205,9 +205,9 @@ test('words: what another admin changes between the look and the change is not w
 
 for (const [item, question, keys, ...more] of [
   ['d', 'Type the name to delete it', 'ada\r'],
-  ['dd', 'Disable "ada"', 'y'],
+  ['dd', 'Disable "ada"', 'y\r'],
   ['r', 'What of "ada"?', '\r', 'What may it do?', 'r\r'],
-  ['k', 'Keys of "ada"', 'r\r', 'Remove this key?', 'y'],
+  ['k', 'Keys of "ada"', 'r\r', 'Remove this key?', 'y\r'],
   [
     'k',
     'Keys of "ada"',

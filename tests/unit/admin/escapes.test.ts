@@ -186,7 +186,7 @@ const VIEWS: Readonly<Record<string, readonly (readonly [sees: string, keys: str
   Keys: [
     ['▸ ada', '\r'],
     [`Remove ${SHOWN}`, 'r\r'],
-    [`ssh-ed25519 ${SHOWN}`, 'n'],
+    [`ssh-ed25519 ${SHOWN}`, 'n\r'],
   ],
   'Rights and expiry': [
     ['▸ ada', '\r'],
@@ -196,12 +196,12 @@ const VIEWS: Readonly<Record<string, readonly (readonly [sees: string, keys: str
   ],
   Sessions: [
     [`down ${SHOWN}`, '\r'],
-    [`from ${SHOWN}?`, 'y'],
+    [`from ${SHOWN}?`, 'y\r'],
     [`down ${SHOWN}`, '\x1b'],
   ],
   Bans: [
     [SHOWN, 'l\r'],
-    ['connect again?', 'n'],
+    ['connect again?', 'n\r'],
   ],
   Log: [
     [`half a line ${SHOWN}`, '\u202e'],

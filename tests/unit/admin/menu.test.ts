@@ -75,7 +75,7 @@ test('menu: one-time codes are stored with the first code that an app shows, and
   await answer('Esc goes to Exit', 'o')
   await answer('▸ One-time codes', '\r')
   await answer('▸ ada', '\r')
-  await answer('Ask "ada" for a code', 'y')
+  await answer('Ask "ada" for a code', 'y\r')
   const recovery = /^ {2}(\w{4}(-\w{4}){3})/m.exec(await answer('Enter goes on', '\r'))?.[1]
   const shown = await answer('The code that the app shows', '000000\r')
   const secret = /^ {2}([A-Z2-7]{4}( [A-Z2-7]{4}){7})/m.exec(shown)![1]!.replaceAll(' ', '')
@@ -106,7 +106,7 @@ for (const [way, leaves] of [
       const { session, press, sees } = person(80, 24, 'admin0')
       const status = menu({ actions: made.actions, now: () => 0 })(session)
       const questions = [
-        ['Change it now?', 'y'],
+        ['Change it now?', 'y\r'],
         ['New password of "admin0"', 'long enough\r'],
         ['The same once more', ''],
       ] as const
@@ -136,7 +136,7 @@ test('menu: whoever goes back before the proof, or gives none, leaves nobody ask
     for (const [asked, keys] of [
       ['Esc goes to Exit', 'o\r'],
       ['Whose one-time codes?', '\r'],
-      ['Ask "ada" for a code', 'y'],
+      ['Ask "ada" for a code', 'y\r'],
       ['Enter goes on', '\r'],
       ['The code that the app shows', ''],
     ] as const) {

@@ -67,6 +67,29 @@ test('screen: a secret that was refused is taken away: the next one begins anew'
   assert.match(refused, /Password\? ‣ *\r\n/)
 })
 
+test('screen: a yes or no waits for Enter, and what is typed last counts', async () => {
+  for (const [keys, yes] of [
+    ['y', true],
+    ['yes', true],
+    ['n', false],
+    ['no', false],
+    ['ny', true],
+    ['yn', false],
+    ['y\x7f', false],
+    ['', false],
+  ] as const) {
+    const { screen, press, sees } = person()
+    const answer = screen.confirm('Really?')
+    await sees('Really?')
+    press(`${keys}\r`)
+    assert.equal(await answer, yes, keys)
+    const next = screen.ask('Name?')
+    await sees('Name?')
+    press('ada\r')
+    assert.equal(await next, 'ada')
+  }
+})
+
 test('screen: an open question ends with the session, and the process has no listeners more than before', async () => {
   const before = ['SIGTERM', 'SIGINT', 'exit'].map((name) => process.listenerCount(name))
   const { screen, sees, leave } = person()
@@ -112,7 +135,7 @@ test('screen: a resize in the middle of a question draws it again', async () => 
   await sees('Really?')
   resize(40)
   await sees('Really?')
-  press('y')
+  press('y\r')
   assert.equal(await answer, true)
 })
 
