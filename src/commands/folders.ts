@@ -56,6 +56,8 @@ export const rm: Command = {
     if (args.length === 0) throw usageError(command)
     for (const name of args) {
       const path = virtualPath(name, context.cwd)
+      // Most often a slip, or a script's empty variable.
+      if (path === '/') throw new OpError('EPERM', '"/" is never removed: what is in it goes by rm -r /*')
       try {
         if (has('recursive')) await removeAll(context.vfs, path, context.signal)
         else if ((await context.vfs.stat(path, { follow: false })).kind === 'directory')
