@@ -94,7 +94,7 @@ async function serveUntilStopped(
       folder: first.var,
       clock,
       live: {
-        end: (account) => serving?.live.end(account),
+        end: (account, why) => serving?.live.end(account, why),
         changed: (account) => serving?.live.changed(account),
       },
       demo,

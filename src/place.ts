@@ -48,14 +48,14 @@ export function endConnectionsFrom(porch: Porch | undefined, address: string): n
   const found = (porch?.sessions.list() ?? []).filter(
     ({ origin }) => neighbourhood(origin.address) === address,
   )
-  for (const connection of found) connection.end()
+  for (const connection of found) connection.end('An admin has banned your address')
   return found.length
 }
 
 /** Whether there was one. */
 export function endConnection(porch: Porch | undefined, id: string): boolean {
   const found = porch?.sessions.list().find((connection) => connection.id === id)
-  found?.end()
+  found?.end('An admin has ended your session')
   return found !== undefined
 }
 

@@ -129,7 +129,10 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
   answers.set('look', () => lookAround({ transfers, porch, now: clock.now, process }))
   answers.set('end connection', (id) => endConnection(porch(), String(id)))
   answers.set('end connections from', (address) => endConnectionsFrom(porch(), String(address)))
-  answers.set('end account', (account) => porch()?.sessions.end(String(account)))
+  answers.set('end account', (ended) => {
+    const { account, why } = ended as { readonly account: string; readonly why: string }
+    porch()?.sessions.end(account, why)
+  })
   answers.set('account changed', (account) => service?.changed(account as Account))
   // Without one: its client was gone before it came here.
   answers.set(

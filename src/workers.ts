@@ -219,7 +219,7 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
   return {
     siblings,
     live: {
-      end: (account: string) => ask('end account', account).then(() => {}),
+      end: (account: string, why: string) => ask('end account', { account, why }).then(() => {}),
       changed: (account: Account) => ask('account changed', account).then(() => {}),
     },
     async start(given) {

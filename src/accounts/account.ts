@@ -87,8 +87,8 @@ export interface SecondStep {
 
 /** The sessions now open; implemented by the porch, told by the actions. */
 export interface LiveSessions {
-  /** Ends every connection of the account. */
-  end(account: string): Awaitable<void>
+  /** Ends every connection of the account, which are told `why`: a sentence. */
+  end(account: string, why: string): Awaitable<void>
   /** The account's record changed: what it concerns holds for what runs now, too. */
   changed(account: Account): Awaitable<void>
 }

@@ -110,7 +110,9 @@ export function actionsOver({
     record(actor, { event, account: name, ...(what && { what }), ...difference(before!, changed) })
     await also?.(changed)
     await live.changed(changed)
-    if (changed.disabled || changed.role !== before!.role) await live.end(name)
+    if (changed.disabled) await live.end(name, 'Your account was disabled')
+    else if (changed.role !== before!.role)
+      await live.end(name, 'Your account has another role now: log in again')
     return changed
   }
 

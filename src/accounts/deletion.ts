@@ -84,7 +84,7 @@ export function deletionOver(parts: DeletionParts): Deletion {
     const { before, marked } = await markAsGoing(actor, name, seen)
     let kept: string | undefined
     try {
-      await live.end(name)
+      await live.end(name, 'Your account was deleted')
       kept = await homes.retire(name)
       await accounts.delete(name)
     } catch (cause) {

@@ -40,6 +40,8 @@ const MOST_FOR_STRANGERS = 256 * 1024
 const BEGIN_MS = 1_000
 /** How long a connection that is cut may take to send what it has, in ms. */
 const LINGER = 1_000
+/** How long a client has to show why its connection ends: with DISCONNECT right behind them, OpenSSH drops words. */
+const LAST_WORDS_MS = 300
 /** Why a session's signal is aborted. Made once: those of a login cost as much as its signature. */
 const ENDED: unknown = AbortSignal.abort().reason
 
@@ -88,12 +90,26 @@ export function serveConnection(
   let questions = 0
   const shown: Shown = {}
   let count = 0
+  let ending = false
 
   const cut = (): void => {
     peer.end()
     socket.destroySoon()
     // Who does not read would keep it open.
     setTimeout(() => socket.destroy(), LINGER).unref()
+  }
+  /** ssh2 gives DISCONNECT no text: a sentence goes by the channels, at a terminal on a line of its own. */
+  const tellAndEnd = (why: string): void => {
+    ending = true
+    for (const [{ request, channel }, gone] of sessions) {
+      const isTyped = request.type !== 'subsystem' && request.pty !== undefined
+      const told = isTyped
+        ? channel.write(Buffer.from(`\r\n${why}\r\n`))
+        : channel.writeError(Buffer.from(`${why}\n`))
+      told.catch(() => {}) // Nobody waits for it.
+      gone.abort(ENDED)
+    }
+    setTimeout(cut, sessions.size === 0 ? 0 : LAST_WORDS_MS)
   }
   const offend = (why: string): void => {
     log.warn('connection cut', { account: identity?.account, why })
@@ -147,7 +163,7 @@ export function serveConnection(
       origin,
       since: clock.now(),
       kinds: () => [...sessions.keys()].map(({ request }) => kindOf(request)),
-      end: cut,
+      end: tellAndEnd,
     })
     closed.promise.then(() => entry[Symbol.dispose]())
   }
@@ -165,7 +181,8 @@ export function serveConnection(
 
   peer.on('session', (accept, reject) => {
     turns.heard()
-    if (identity === undefined || count >= limits.channels || parts.draining.aborted) return reject()
+    const isFull = count >= limits.channels || parts.draining.aborted || ending
+    if (identity === undefined || isFull) return reject()
     count += 1
     idle.stop()
     const session = accept()

@@ -9,15 +9,16 @@ export interface LiveConnection {
   readonly since: number
   /** 'subsystem sftp', 'shell', 'exec' of the channels now open. */
   readonly kinds: () => readonly string[]
-  end(): void
+  /** Its sessions are told `why`: a sentence. */
+  end(why: string): void
 }
 
 /** The connections now logged in. */
 export interface Live {
   add(connection: LiveConnection): Disposable
   list(): readonly LiveConnection[]
-  /** Ends those of an account. */
-  end(account: string): void
+  /** Ends those of an account, which are told `why`. */
+  end(account: string, why: string): void
 }
 
 export function openLive(): Live {
@@ -28,8 +29,9 @@ export function openLive(): Live {
       return { [Symbol.dispose]: () => void connections.delete(connection) }
     },
     list: () => [...connections],
-    end(account) {
-      for (const connection of [...connections]) if (connection.identity.account === account) connection.end()
+    end(account, why) {
+      for (const connection of [...connections])
+        if (connection.identity.account === account) connection.end(why)
     },
   }
 }
