@@ -35,8 +35,12 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
   let staged: Overwrite | undefined
   let sized = false
   const isStaged = (): boolean => state === 'staged' || state === 'committed'
-  /** Why its first WRITE was refused: then all of it is. */
+  /** Why its first WRITE was refused before a byte was taken: then all of it is. */
   let refused: unknown
+  const refuseAll = (error: unknown): never => {
+    refused = error
+    throw error
+  }
 
   /** What was staged is on its way into the old file: all that comes meanwhile waits for it. */
   let moving: Promise<void> | undefined
@@ -83,23 +87,26 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
     old.abandon()
     return isStaged() ? staged!.abandon() : undefined
   }
-  const mayBegin = (offset: number): void => {
+  /** Where the first WRITE goes, at `offset`: staged, or in place. */
+  const begin = (offset: number, stages: boolean): Awaitable<Overwrite | undefined> => {
     if (refused !== undefined) throw refused
     try {
       refuse(offset)
+      const begun = stages ? stage() : undefined
+      return isPromise(begun) ? begun.catch(refuseAll) : begun
     } catch (error) {
-      refused = error
-      throw error
+      return refuseAll(error)
     }
   }
+  /** A size that is set now concerns the staged file: it is all there will be. One that is broken is never put in the old file. */
+  const sizes = (to: number): boolean => state === 'staged' && (staged!.broken || to <= staged!.size)
   const current = (): FileHandle => (isStaged() ? staged! : old)
 
   const changes: Partial<FileHandle> = {
     write(data, offset) {
       if (state === 'in place' || state === 'committed') return current().write(data, offset)
       if (state === 'untouched') {
-        mayBegin(offset)
-        const begun = offset === 0 && lengthOf(data) > 0 ? stage() : undefined
+        const begun = begin(offset, offset === 0 && lengthOf(data) > 0)
         const own = isPromise(begun) ? data.map((part) => part.slice()) : data
         return then(begun, (file) => {
           staged = file
@@ -115,7 +122,7 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
     truncate(to) {
       if (refused !== undefined) throw refused
       if (state === 'committed') return staged!.truncate(to)
-      if (state !== 'staged' || to > staged!.size) return inPlace(() => old.truncate(to))
+      if (!sizes(to)) return inPlace(() => old.truncate(to))
       sized = true
       return staged!.truncate(to)
     },
@@ -123,7 +130,7 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage }: Undecided
       if (refused !== undefined) throw refused
       const { size } = attrs
       if (size !== undefined && state !== 'committed') {
-        if (state !== 'staged' || size > staged!.size) return inPlace(() => old.setstat(attrs))
+        if (!sizes(size)) return inPlace(() => old.setstat(attrs))
         sized = true
       }
       return current().setstat(attrs)

@@ -54,6 +54,62 @@ test('plain scp: over the quota the old file stays, and CLOSE says that it faile
   await balanced(ada)
 })
 
+test('plain scp: a size that is set after a refused WRITE leaves the old file whole, and CLOSE says that it failed', async () => {
+  for (const setSize of [
+    (file: FileHandle) => file.setstat({ size: 10 }),
+    (file: FileHandle) => file.truncate(12),
+    (file: FileHandle) => file.truncate(4),
+  ]) {
+    await using ada = await stagedAccount({ bytes: 12 })
+    const vfs = await ada.session()
+    await put(vfs, '/a', '1234567890')
+    const file = await vfs.open(p('/a'), UNTRUNCATED)
+    await file.write(bytes('abcdefgh'), 0)
+    await refuses('EDQUOT', () => file.write(bytes('ijklm'), 8))
+
+    await setSize(file)
+    await refuses('EIO', () => file.close(), /the old file is whole/)
+
+    assert.equal(await onDisk(ada, 'a'), '1234567890')
+    await balanced(ada)
+  }
+})
+
+test('plain scp: a size that is set when not one byte was taken leaves the old file whole', async () => {
+  await using ada = await stagedAccount({ bytes: 25 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '1234567890')
+  // The old file's bytes are lent to this one.
+  const lent = await other.open(p('/a'), NEW)
+  await lent.write(bytes('a'), 0)
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await refuses('EDQUOT', () => file.write(bytes('abcdefghijklmnop'), 0))
+
+  await file.setstat({ size: 5 })
+  await refuses('EIO', () => file.close(), /the old file is whole/)
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await lent.abandon()
+  await balanced(ada)
+})
+
+test('plain scp: a size that is set when the first WRITE was refused at its begin leaves the old file whole', async () => {
+  await using ada = await stagedAccount({ bytes: 12 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  const first = await other.open(p('/a'), UNTRUNCATED)
+  await refuses('EDQUOT', () => first.write(bytes('abcdefghijklm'), 0))
+  await refuses('EIO', () => first.close())
+
+  await refuses('EDQUOT', () => file.write(bytes('abcdefghijklm'), 0))
+  await refuses('EDQUOT', () => file.setstat({ size: 5 }))
+  await refuses('EDQUOT', () => file.close())
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await balanced(ada)
+})
+
 test('plain scp: a READ of what is open to be written alone is refused at once, and it stays staged', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
