@@ -26,6 +26,8 @@ export interface Shelf {
   place(id: string, path: VirtualPath): void
   /** Gives the file at `path` a second life here; `place` over it then replaces only its name. False where the disk cannot. */
   keep(id: string, path: VirtualPath): boolean
+  /** It is for the name `to` from now on. */
+  move(id: string, path: VirtualPath, to: VirtualPath): void
   cut(id: string, path: VirtualPath, size: number): void
   /** Nothing when it is not there. */
   remove(id: string, path: VirtualPath): void
@@ -76,6 +78,9 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
       ),
     place: (id, path) => at(id, path, (real, place) => fs.renameSync(real, place.real)),
     keep: (id, path) => at(id, path, (real, place) => linked(place.real, real)),
+    move(id, path, to) {
+      if (isBeside(id)) at(id, path, (before) => at(id, to, (after) => fs.renameSync(before, after)))
+    },
     cut: (id, path, size) => at(id, path, (real) => fs.truncateSync(real, size)),
     remove: (id, path) =>
       unlessGone(() =>

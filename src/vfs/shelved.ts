@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
 import type { Inodes } from './inodes.ts'
@@ -13,7 +13,7 @@ export interface ShelvedParts {
   readonly account: string
   readonly store: UploadStore
   /** Good for the life of the account, not of a session. */
-  readonly shelf: Pick<Shelf, 'remove' | 'stat'>
+  readonly shelf: Pick<Shelf, 'remove' | 'stat' | 'move'>
   readonly book: Book
   readonly inodes: Inodes
   readonly clock: Clock
@@ -179,6 +179,19 @@ export class Shelved {
     return store.shelvedFor(account, path).some((file) => file.kind === 'open' && file.owner !== owner)
   }
 
+  /**
+   * A file was renamed, by its real names: its part and what it replaced go along, in the place of what was for the new
+   * name. A part for that would replace another file than it was meant to.
+   */
+  moved(from: VirtualPath, to: VirtualPath): void {
+    this.dropPart(to)
+    for (const kind of ['kept', 'part'] as const) {
+      const files = this.#for(from, kind)
+      if (files.length > 0) for (const old of this.#for(to, kind)) this.drop(old)
+      for (const file of files) this.#move(file, to)
+    }
+  }
+
   /** A folder was renamed, by its real names: what was for names in it is for the same names there. */
   renamed(from: VirtualPath, to: VirtualPath): void {
     const { account, store } = this.#parts
@@ -220,6 +233,17 @@ export class Shelved {
     const files = store.shelvedFor(account, path).filter((file) => file.kind === kind)
     for (const file of files) if (file.until <= clock.now()) this.drop(file)
     return files.filter((file) => file.until > clock.now())
+  }
+
+  #move(file: ShelvedFile, to: VirtualPath): void {
+    const { account, store, shelf } = this.#parts
+    store.putShelved(account, { ...file, path: to })
+    try {
+      shelf.move(file.id, file.path, to)
+    } catch (error) {
+      if (!isOpError(error)) throw error
+      this.drop(file)
+    }
   }
 
   #open(id: string, path: VirtualPath): void {

@@ -10,7 +10,7 @@ import { OpenHere } from './open-here.ts'
 import type { OpenUploads } from './open-uploads.ts'
 import type { Overwrite } from './overwrite.ts'
 import { ownHandle } from './own-handle.ts'
-import { keyOf, type Partials } from './partials.ts'
+import { keyOf, type Partials, unlessFull } from './partials.ts'
 import type { Refusals } from './refusals.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
@@ -254,9 +254,11 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     // Asked before: what is renamed may be on the way to its new name.
     const [was, is] = [named(from), named(to)]
     return then(vfs.rename(from, to, options), () => {
-      if (target?.kind === 'file' && target.nlink === 1 && keyOf(target) !== keyOf(source!))
-        partials.unmark(target)
-      if (source?.kind === 'directory') shelved.renamed(was!, is!)
+      const isSame = source !== undefined && target !== undefined && keyOf(source) === keyOf(target)
+      if (isSame || was === undefined || is === undefined) return
+      if (target?.kind === 'file' && target.nlink === 1) partials.unmark(target)
+      // It is renamed, whether or not a full disk takes that down.
+      unlessFull(() => (source?.kind === 'directory' ? shelved.renamed(was, is) : shelved.moved(was, is)))
     })
   }
 

@@ -134,3 +134,29 @@ test('another device: an RMDIR gives up what lies beside its target only where n
     await rm(homes, { recursive: true, force: true })
   }
 })
+
+test('another device: parts and kept files go along to the folder into which their file is moved', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using ada = await stagedAccount({ homes })
+    const vfs = await ada.session()
+    for (const path of ['/d', '/e']) await vfs.mkdir(p(path))
+    await put(vfs, '/d/a', 'the old')
+    await put(vfs, '/d/a', 'the new one')
+    await interrupted(vfs, '/d/a', 'another')
+
+    await vfs.rename(p('/d/a'), p('/e/b'), { replace: false })
+
+    assert.deepEqual(await readdir(join(ada.home, 'd')), [])
+    assert.equal((await readdir(join(ada.home, 'e'))).length, 3)
+    const part = await vfs.resume(p('/e/b'), 7)
+    await part.close()
+    assert.equal(await onDisk(ada, 'e/b'), 'another')
+    await vfs.restore(p('/e/b'))
+    assert.equal(await onDisk(ada, 'e/b'), 'the new one')
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
+})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
+import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
@@ -130,6 +131,85 @@ test('interrupted overwrite: its part follows a folder that is renamed by a path
   await refuses('EBUSY', () => vfs.open(p('/e/d/a'), { write: true, append: true }))
   await vfs.restore(p('/e/d/a'))
   assert.equal(await onDisk(ada, 'e/d/a'), 'the oldest')
+})
+
+const aside = (vfs: StagedFileSystem) =>
+  vfs
+    .shelved()
+    .map(({ kind, path, size }) => `${kind} ${path} ${size}`)
+    .toSorted()
+
+test('interrupted overwrite: its part and what the file had replaced follow the file that is renamed', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the oldest')
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'new')
+
+  await vfs.rename(p('/a'), p('/b'), { replace: false })
+  await put(vfs, '/a', 'another file')
+
+  assert.deepEqual(aside(vfs), ['kept /b 10', 'part /b 3'])
+  const file = await vfs.open(p('/a'), { write: true, append: true })
+  await file.close()
+  await refuses('EBUSY', () => vfs.open(p('/b'), { write: true, append: true }))
+  await vfs.restore(p('/b'))
+  assert.equal(await onDisk(ada, 'b'), 'the oldest')
+  await balanced(ada)
+})
+
+test('interrupted overwrite: its part goes when another file takes the name; what was replaced before stays kept', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the oldest')
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'new')
+  await put(vfs, '/b', 'another file')
+
+  await vfs.rename(p('/b'), p('/a'), { replace: true })
+
+  assert.deepEqual(aside(vfs), ['kept /a 10'])
+  const file = await vfs.open(p('/a'), { write: true, append: true })
+  await file.close()
+  await balanced(ada)
+})
+
+test('interrupted overwrite: of two files with kept ones, that of the file that takes the name stays', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  for (const path of ['/a', '/bb']) for (const text of [path, 'the new']) await put(vfs, path, text)
+
+  await vfs.rename(p('/bb'), p('/a'), { replace: true })
+
+  assert.deepEqual(aside(vfs), ['kept /a 3'])
+  await balanced(ada)
+})
+
+test('interrupted overwrite: a rename that does nothing, for both names are one file, leaves its part', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'new')
+  await vfs.link(p('/a'), p('/b'))
+
+  for (const to of ['/a', '/b']) await vfs.rename(p('/a'), p(to), { replace: true })
+
+  assert.deepEqual(aside(vfs), ['part /a 3'])
+})
+
+test('interrupted overwrite: one that another session has under way does not follow the file', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'the old')
+  const file = await other.open(p('/a'), NEW)
+  await file.write(bytes('the new one'), 0)
+
+  await vfs.rename(p('/a'), p('/b'), { replace: false })
+  await file.close()
+
+  assert.deepEqual([await onDisk(ada, 'a'), await onDisk(ada, 'b')], ['the new one', 'the old'])
+  assert.deepEqual(aside(vfs), [])
+  await balanced(ada)
 })
 
 test('interrupted overwrite: the OPEN of a new one discards the part', async () => {
