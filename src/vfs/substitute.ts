@@ -15,14 +15,15 @@ export interface SubstituteParts {
   readonly book: Book
   readonly inodes: Inodes
   readonly writers: Writers
-  /** What bears a name now. */
-  readonly stat: (path: VirtualPath) => Stat | undefined
+  /** What bears a name now; itself, if it is a link and `follow` is false. */
+  readonly stat: (path: VirtualPath, follow?: boolean) => Stat | undefined
 }
 
 /**
- * The file `id` of the shelf, of `size` bytes of which `reserved` are reserved, takes the place of whatever bears the
- * name now. What is replaced is kept if there is room; whoever has it open goes on reading it: it is paid for until
- * then, or else its handles end. On an error nothing is changed, and what was reserved still is.
+ * The file `id` of the shelf, of `size` bytes of which `reserved` are reserved, takes the place of whatever file bears
+ * the name now. What is replaced is kept if there is room; whoever has it open goes on reading it: it is paid for until
+ * then, or else its handles end. On an error nothing is changed, and what was reserved still is: EISDIR, EEXIST where
+ * something else took the name, which could not be kept.
  */
 export function substitute(
   id: string,
@@ -31,13 +32,13 @@ export function substitute(
   path: VirtualPath,
   { shelf, shelved, partials, book, inodes, writers, stat }: SubstituteParts,
 ): void {
-  const current = stat(path)
+  // A rename replaces the name itself: where it leads to, nothing is freed and nobody is to be ended.
+  const current = stat(path, false)
   const holders = current === undefined ? undefined : inodes.find(current)
   /** A whole file that nobody can change any more, or has borrowed. */
   const keepable = (found: Stat): boolean =>
     found.nlink === 1 && !partials.has(found) && !holders?.writers && holders?.lent === undefined
-  if (current !== undefined && current.kind !== 'file')
-    throw new OpError('EISDIR', `"${shown(path)}" is a folder now`, { path })
+  if (current !== undefined && current.kind !== 'file') throw taken(current, path)
   /** What is charged for it: what is on its way to it too. */
   const freed = current?.nlink === 1 ? (holders?.size ?? current.size) : 0
   const more = Math.max(0, size - freed - reserved)
@@ -73,4 +74,12 @@ export function substitute(
   }
   writers.end(current)
   inodes.end(current, holders)
+}
+
+/** What took the name can neither be replaced nor kept. */
+function taken({ kind }: Stat, path: VirtualPath): OpError {
+  const name = `"${shown(path)}"`
+  if (kind === 'directory') return new OpError('EISDIR', `${name} is a folder now`, { path })
+  const what = kind === 'symlink' ? 'a link' : 'no file'
+  return new OpError('EEXIST', `${name} is ${what} now: remove it, then put the file again`, { path })
 }

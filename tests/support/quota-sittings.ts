@@ -4,7 +4,7 @@ import { copyData } from '../../src/sftpd/copy-data.ts'
 import type { SftpSession } from '../../src/sftpd/session.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
 import type { StagedFileSystem } from '../../src/vfs/staged.ts'
-import type { FileHandle } from '../../src/vfs/vfs.ts'
+import type { FileHandle, VirtualPath } from '../../src/vfs/vfs.ts'
 import type { StagedAccount } from './staged-account.ts'
 
 /** One of several sessions that do at random what changes an account's bytes and entries. */
@@ -42,6 +42,12 @@ async function copy(from: FileHandle, offset: number, to: FileHandle, toOffset: 
   const handles = { file: (name: string) => files.get(name)! }
   const session = { handles, signal: new AbortController().signal } as unknown as SftpSession
   await copyData({ from: '0', offset, length: 0, to: '1', toOffset }, session)
+}
+
+/** A link takes the name of a file, wherever that goes: perhaps one that somebody replaces. */
+async function linked(vfs: StagedFileSystem, path: VirtualPath, to: VirtualPath): Promise<void> {
+  await vfs.rename(path, to, { replace: true })
+  await vfs.symlink(to.slice(1), path)
 }
 
 /** One random operation; what the file system refuses is part of life. */
@@ -91,7 +97,8 @@ export async function operate(sitting: Sitting, random: (below: number) => numbe
       else await vfs.rmdir(virtualPath(`/d${random(3)}`))
       break
     case 14:
-      await vfs.symlink(`f${random(8)}`, virtualPath(`/l${random(3)}`))
+      if (random(2)) await vfs.symlink(`f${random(8)}`, virtualPath(`/l${random(3)}`))
+      else await linked(vfs, path(), virtualPath(`/f${random(8)}`))
       break
     case 15:
       await vfs.restore(path())

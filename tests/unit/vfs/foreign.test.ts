@@ -1,6 +1,7 @@
 // What somebody makes, changes or removes in a home without the server.
 import assert from 'node:assert/strict'
-import { appendFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
@@ -53,4 +54,18 @@ test("behind the server's back: what is lent to an overwrite is charged through 
   await refuses('EIO', () => other.close())
   await file.abandon()
   await balanced(ada)
+})
+
+test("behind the server's back: a pipe that took the name of a file which is being replaced stays", async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+  unlinkSync(join(ada.home, 'a'))
+  execFileSync('mkfifo', [join(ada.home, 'a')])
+
+  await refuses('EEXIST', () => file.close(), /^"\/a" is no file now: remove it, then put the file again$/)
+
+  assert.equal((await vfs.stat(p('/a'))).kind, 'other')
 })

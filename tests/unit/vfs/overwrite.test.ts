@@ -211,3 +211,79 @@ test('overwrite: a folder that bears the name at CLOSE is not replaced, and the 
   )
   await balanced(ada)
 })
+
+for (const [leads, link] of [
+  ['to the old file', 'g'],
+  ['to another file', 'v'],
+  ['nowhere', 'nowhere'],
+] as const) {
+  test(`overwrite: a link that bears the name at CLOSE and leads ${leads} stays, and so does what it leads to`, async () => {
+    await using ada = await stagedAccount({ bytes: 60, files: 4 })
+    const [vfs, other] = [await ada.session(), await ada.session()]
+    await put(other, '/v', '12345')
+    await put(vfs, '/a', 'the old')
+    const reader = await other.open(p('/v'), { read: true })
+    const file = await vfs.open(p('/a'), NEW)
+    await file.write(bytes('the new one'), 0)
+    await other.rename(p('/a'), p('/g'), { replace: false })
+    await other.symlink(link, p('/a'))
+
+    await refuses('EEXIST', () => file.close(), /^"\/a" is a link now: remove it, then put the file again$/)
+
+    assert.equal(await vfs.readlink(p('/a')), link)
+    assert.deepEqual([await onDisk(ada, 'g'), await onDisk(ada, 'v')], ['the old', '12345'])
+    assert.equal(await reader.read([Buffer.alloc(5)], 0), 5)
+    await reader.close()
+    assert.deepEqual(
+      vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+      [{ kind: 'part', path: '/a', size: 11 }],
+    )
+    await balanced(ada)
+    await vfs.unlink(p('/a'))
+    const again = await vfs.resume(p('/a'), 11)
+    await again.close()
+    assert.equal(await onDisk(ada, 'a'), 'the new one')
+    await balanced(ada)
+  })
+}
+
+test('overwrite: a link that leads to an upload of another session at CLOSE takes nothing from it', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  const upload = await other.open(p('/u'), NEW)
+  await upload.write(bytes('123'), 0)
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('new'), 0)
+  await other.unlink(p('/a'))
+  await other.symlink('u', p('/a'))
+
+  await refuses('EEXIST', () => file.close())
+
+  assert.ok(await isPartial(vfs, '/u'))
+  await upload.write(bytes('456'), 3)
+  await upload.close()
+  assert.equal(await onDisk(ada, 'u'), '123456')
+  await balanced(ada)
+})
+
+test('overwrite: however often its name becomes a link, the quota is not passed', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'x'.repeat(90))
+
+  for (const name of ['g', 'h', 'i']) {
+    const file = await vfs.open(p('/a'), NEW)
+    await file.write(bytes('y'.repeat(90)), 0)
+    await other.rename(p('/a'), p(`/${name}`), { replace: false })
+    await other.symlink(name, p('/a'))
+
+    await refuses('EEXIST', () => file.close())
+
+    await balanced(ada)
+    await other.unlink(p('/a'))
+    await other.rename(p(`/${name}`), p('/a'), { replace: false })
+  }
+
+  assert.equal(ada.book.usage.used, 90)
+})
