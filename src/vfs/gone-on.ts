@@ -1,4 +1,4 @@
-import { type Awaitable, now, then } from '../base/awaitable.ts'
+import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { handleOver } from './handle-over.ts'
@@ -38,21 +38,64 @@ export function goneOn(
       { path },
     )
   }
-  const opened = (): Awaitable<FileHandle> => vfs.open(path, { read: true, write: true })
-  const begun = (file: FileHandle): FileHandle => unfinished.begun(file, path)
-  if (there.partial) return then(unfinished.takeOver(there, true), () => then(opened(), begun))
-  return then(opened(), (file) => onceWritten(file, () => begun(file)))
+  return then(vfs.open(path, { read: true, write: true }), (file) => {
+    const begun = (): FileHandle => unfinished.begun(file, path)
+    if (!there.partial) return onceWritten(file, begun)
+    const taken = (): Awaitable<FileHandle> => {
+      if (unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
+      return then(unfinished.takeOver(there, true), begun)
+    }
+    return onceWritten(file, taken, { close: true })
+  })
 }
 
-/** `file` until it is written, and then what `begin` makes of it: looking alone changes nothing. */
-function onceWritten(file: FileHandle, begin: () => FileHandle): FileHandle {
+function wentOn(path: VirtualPath): OpError {
+  return new OpError('ESTALE', `Another upload of "${shown(path)}" went on meanwhile: begin again`, { path })
+}
+
+/**
+ * `file` until it is written, and then what `begin` makes of it: looking alone, and a proof that fails, change nothing
+ * and end nobody. With `close` it begins at the latest at its CLOSE: what was left may be all.
+ */
+function onceWritten(
+  file: FileHandle,
+  begin: () => Awaitable<FileHandle>,
+  { close = false } = {},
+): FileHandle {
   let current = file
-  const begun = (): FileHandle => {
-    if (current === file) current = begin()
-    return current
+  let beginning: Promise<FileHandle> | undefined
+  const begun = (): Awaitable<FileHandle> => {
+    if (current !== file) return current
+    if (beginning !== undefined) return beginning
+    const made = begin()
+    if (isPromise(made))
+      beginning = made.then((begun) => {
+        current = begun
+        return begun
+      })
+    else current = made
+    return made
   }
   return handleOver(() => current, {
-    write: (data, offset) => begun().write(data, offset),
-    truncate: (size) => begun().truncate(size),
+    write(data, offset) {
+      const to = begun()
+      if (!isPromise(to)) return to.write(data, offset)
+      // The bytes are lent for the call alone.
+      const copies = data.map((part) => part.slice())
+      return to.then((begun) => begun.write(copies, offset))
+    },
+    truncate: (size) => then(begun(), (begun) => begun.truncate(size)),
+    ...(close && { close: () => closed(begun, file) }),
   })
+}
+
+async function closed(begun: () => Awaitable<FileHandle>, file: FileHandle): Promise<void> {
+  let all: FileHandle
+  try {
+    all = await begun()
+  } catch (error) {
+    await file.abandon()
+    throw error
+  }
+  await all.close()
 }

@@ -96,6 +96,8 @@ export function meteredFile(opened: Opened): FileHandle {
       return using(file.read(into, offset))
     },
     write(data, offset) {
+      // The disk makes a file no longer by nothing: nor does the book.
+      if (lengthOf(data) === 0) return inLane(inode, () => file.write(data, offset))
       const endOf = (): number => (file.appends ? look().size : offset) + lengthOf(data)
       let own = data
       let begun = false

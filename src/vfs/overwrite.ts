@@ -103,6 +103,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   }
   const put = (data: readonly Uint8Array[], at: number, end: number): void =>
     trying(() => {
+      // A file grows by no bytes nowhere.
+      if (end === at) return
       written.before(at)
       if (end > written.size) grow(end)
       file.write(data, at)

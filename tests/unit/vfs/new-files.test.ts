@@ -17,6 +17,28 @@ test('new file: is partial until CLOSE, for every session', async () => {
   assert.ok(!(await isPartial(other, '/a')))
 })
 
+for (const [what, old, flags] of [
+  ['a new file', undefined, NEW],
+  ['a staged overwrite', 'old', NEW],
+  ['a file that is written in place', 'old', { write: true, read: true }],
+] as const)
+  test(`${what}: nothing, written far out, is nothing`, async () => {
+    await using ada = await stagedAccount({ bytes: 1000 })
+    const vfs = await ada.session()
+    if (old !== undefined) await put(vfs, '/a', old)
+    const file = await vfs.open(p('/a'), flags)
+
+    await file.write([], 900)
+    await file.write([new Uint8Array(0)], 2 ** 40)
+    assert.equal(ada.book.usage.reserved, 0)
+    await file.close()
+
+    assert.equal(await onDisk(ada, 'a'), flags === NEW ? '' : 'old')
+    await balanced(ada)
+    await vfs.unlink(p('/a'))
+    await balanced(ada)
+  })
+
 test('new file: its mark follows a rename, and goes with the file', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()

@@ -52,14 +52,65 @@ test('resume: goes on with what another session writes, which is told', async ()
   await refuses('EINVAL', () => again.resume(p('/a'), 9), /has 3 bytes here, not 9/)
 
   const file = await again.resume(p('/a'), 3)
+  await file.write(bytes('45'), 3)
 
   await refuses('ESTALE', () => dead.write(bytes('4'), 3))
-  await file.write(bytes('45'), 3)
   await file.close()
   await dead.abandon()
   assert.equal(await onDisk(ada, 'a'), '12345')
   assert.ok(!(await isPartial(again, '/a')))
   await balanced(ada)
+})
+
+test('resume: who only looks, for the proof, ends nobody and changes nothing', async () => {
+  await using ada = await stagedAccount()
+  const [writing, looking] = [await ada.session(), await ada.session()]
+  const file = await writing.open(p('/a'), NEW)
+  await file.write(bytes('123'), 0)
+  await file.write(bytes('xyz'), 6)
+
+  const look = await looking.resume(p('/a'), 3)
+  const place = Buffer.alloc(3)
+  assert.equal(await look.read([place], 0), 3)
+  assert.equal(place.toString(), '123')
+  await look.abandon()
+
+  await file.write(bytes('456'), 3)
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), '123456xyz')
+  assert.ok(!(await isPartial(looking, '/a')))
+  await balanced(ada)
+})
+
+test('resume: what another session has written meanwhile is not written over', async () => {
+  await using ada = await stagedAccount()
+  const [writing, late] = [await ada.session(), await ada.session()]
+  const file = await writing.open(p('/a'), NEW)
+  await file.write(bytes('123'), 0)
+  const again = await late.resume(p('/a'), 3)
+  await file.write(bytes('45'), 3)
+
+  await refuses('ESTALE', () => again.write(bytes('xx'), 3), /Another upload of "\/a" went on meanwhile/)
+  await refuses('ESTALE', () => again.close())
+
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), '12345')
+  assert.ok(!(await isPartial(late, '/a')))
+  await balanced(ada)
+})
+
+test('resume: all of it was there, and its CLOSE makes it whole', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const left = await vfs.open(p('/a'), NEW)
+  await left.write(bytes('123'), 0)
+  await left.abandon()
+
+  const file = await vfs.resume(p('/a'), 3)
+  await file.close()
+
+  assert.ok(!(await isPartial(vfs, '/a')))
+  assert.equal(await onDisk(ada, 'a'), '123')
 })
 
 test('two writers: an unfinished file that was replaced, and that there is no room for, is no longer written', async () => {
