@@ -53,7 +53,10 @@ export function permitted(
       if (!may.write) throw refusal('write', path, may)
       if (!may.overwrite) return openToAdd(path, flags, attrs, may)
       const opened = vfs.open(path, flags, attrs)
-      return may.read ? opened : then(opened, (file) => unreadable(file, path, may))
+      if (may.read) return opened
+      // Hashes of pieces say what is in a file; of what it wrote itself it knows.
+      const hidden = flags.truncate ? undefined : { descriptor: () => undefined }
+      return then(opened, (file) => wrapped(unreadable(file, path, may), { ...hidden }))
     })
   }
 
@@ -83,8 +86,30 @@ export function permitted(
       // Whatever comes into being meanwhile is somebody else's.
       const exclusive = found === undefined && flags.create === true
       return then(vfs.open(path, exclusive ? { ...flags, exclusive } : flags, attrs), (file) =>
-        making(file, path, may),
+        then(making(file, path, may), (made) => adding(made, path, found, may)),
       )
+    })
+  }
+
+  /** What was whole stays as it is, and is gone on with behind its end. */
+  function adding(file: FileHandle, path: VirtualPath, found: Stat | undefined, may: Rights): FileHandle {
+    if (found === undefined || found.partial === true) return file
+    const check = (from: number): void => {
+      if (from < found.size) throw refusal('replace', path, may)
+    }
+    return wrapped(file, {
+      write(data, offset) {
+        if (!file.appends) check(offset)
+        return file.write(data, offset)
+      },
+      truncate(size) {
+        check(size)
+        return file.truncate(size)
+      },
+      setstat(attrs) {
+        if (attrs.size !== undefined) check(attrs.size)
+        return file.setstat(attrs)
+      },
     })
   }
 
@@ -157,7 +182,7 @@ export function permitted(
     if (changes(may)) return may.read ? go() : then(go(), (file) => unreadable(file, path, may))
     return then(look(path), (found) => {
       if (!may.write || found === undefined || !fresh.has(found)) throw refusal('change', path, may)
-      return then(go(), (file) => making(file, path, may))
+      return then(go(), (file) => then(making(file, path, may), (made) => adding(made, path, found, may)))
     })
   }
 
@@ -176,7 +201,8 @@ export function permitted(
       then(rights(), (may) => {
         if (changes(may)) return vfs.setstat(path, attrs, options)
         return then(vfs.stat(path, options), (found) => {
-          if (!mayChange(may, found)) throw refusal('change', path, may)
+          const cuts = attrs.size !== undefined && !found.partial
+          if (!mayChange(may, found) || cuts) throw refusal('change', path, may)
           return vfs.setstat(path, attrs, options)
         })
       }),

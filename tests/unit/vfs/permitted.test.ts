@@ -310,6 +310,42 @@ test('permitted: a drop-box goes on with its own files only, and reads none of t
   await file.close()
 })
 
+test('permitted: a drop-box replaces nothing of what it has made and closed, and goes on behind it', async () => {
+  const { vfs, below } = await tree('drop-box', withResume)
+  await put(vfs, '/a', 'mine')
+
+  for (const open of [
+    () => vfs.open(p('/a'), { write: true, create: true }),
+    () => vfs.open(p('/a'), { write: true }),
+    () => vfs.resume!(p('/a'), 4),
+  ]) {
+    const file = await open()
+    await refuses(() => file.write([Buffer.from('junk')], 0))
+    await refuses(() => file.write([Buffer.from('x')], 3))
+    await refuses(() => file.truncate(0))
+    await refuses(() => file.setstat({ size: 3 }))
+    await file.setstat({ atime: 1, mtime: 1 })
+    await file.close()
+  }
+  await refuses(() => vfs.setstat(p('/a'), { size: 0 }))
+  assert.equal(await content(below, '/a'), 'mine')
+  const file = await vfs.open(p('/a'), { write: true })
+  await file.write([Buffer.from(', all')], 4)
+  await file.close()
+  assert.equal(await content(below, '/a'), 'mine, all')
+})
+
+test('permitted: who may write and not read has no descriptor to hash but of what it writes anew', async () => {
+  const { vfs } = await tree({ ...none, write: true, overwrite: true }, (memory) => ({
+    open: async (path, flags, attrs) => ({ ...(await memory.open(path, flags, attrs)), descriptor: () => 7 }),
+  }))
+
+  const old = await vfs.open(p('/old.txt'), { read: true, write: true })
+  const anew = await vfs.open(p('/new.txt'), { ...NEW, read: true })
+
+  assert.deepEqual([old.descriptor?.(), anew.descriptor?.()], [undefined, 7])
+})
+
 test('permitted: who may add and read goes on with its own files and reads them meanwhile', async () => {
   const { vfs } = await tree({ ...none, read: true, write: true }, withResume)
   await put(vfs, '/a', 'mine')
