@@ -98,7 +98,7 @@ async function alreadyThere(
   if (here === undefined) return undefined
   if (here.kind === 'directory')
     throw new OpError('EISDIR', `"${target.name}" is a folder here: name a file, or remove it`)
-  if (wishes.restart || (wishes.force && here.size !== there.size)) return undefined
+  if (wishes.force && (wishes.restart || here.size !== there.size)) return undefined
   const theirs = here.size === there.size ? await hashes.md5(source) : undefined
   const file = theirs === undefined ? undefined : await target.vfs.open(target.path, { read: true })
   const ours = file && (await localMd5(file, here.size, parts))
@@ -191,15 +191,13 @@ async function fetch(
       ? undefined
       : ((await (early ?? line.hashes.ofOpen(line.vfs.session, remote))) ??
         (large ? undefined : await line.hashes.md5(source)))
-    if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs)
+    if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs, '--restart')
     if (wishes.preserve)
       await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })
     if (large) await part.sync()
     isWhole = true
     await part.close()
-    await target.vfs.rename(partPath, target.path, {
-      replace: wishes.force === true || wishes.restart === true,
-    })
+    await target.vfs.rename(partPath, target.path, { replace: wishes.force === true })
     return {
       did: 'moved',
       size,
@@ -248,6 +246,7 @@ async function decide(
         `${target.name}${PART}`,
         { source: there.size, target: here.size },
         { source: 'at the server', target: 'here' },
+        true,
       )
     return plan
   } finally {

@@ -31,7 +31,7 @@ export async function getSmall(
   if (count < size || now.size !== size || now.mtime !== told.mtime) return undefined
   const ours = verifies ? createHash('md5').update(bytes).digest('hex') : undefined
   const theirs = verifies ? (hash ?? (await line.hashes.md5(source))) : undefined
-  if (theirs !== undefined && ours !== theirs) throw mismatch(target.name, ours!, theirs)
+  if (theirs !== undefined && ours !== theirs) throw mismatch(target.name, ours!, theirs, '--restart')
 
   const part = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
   let file: FileHandle

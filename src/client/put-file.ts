@@ -66,7 +66,7 @@ async function send(
   const { line, wishes, memory, parts } = attempt
   const { size } = before
   const { vfs } = line
-  const { plan, opened } = await decide(source, target, attempt)
+  const { plan, opened } = await decide(source, target, attempt, listed)
   if (plan.do === 'nothing') {
     parts.onProgress(size, size)
     // What a listing told is older than what this run has sent.
@@ -134,7 +134,7 @@ async function send(
     if (hashes) hashing ??= hash()
     const theirs = await hashing
     const md5 = await ours
-    if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs)
+    if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs, '-f')
     // It may ask for the times first, and a CLOSE that overtook it would leave it without a handle.
     if (wishes.preserve)
       await remote.setstat({ mode: before.mode & 0o777, atime: before.atime, mtime: before.mtime })
@@ -143,7 +143,7 @@ async function send(
     closing.push(remote.close(), moving)
     await Promise.all(closing)
     const late = verifies && theirs === undefined ? await line.hashes.md5(target) : theirs
-    if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late)
+    if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late, '-f')
     return {
       did: 'moved',
       size,
@@ -170,7 +170,12 @@ interface Decided {
 }
 
 /** A new file is opened before anything is asked; only a name that is taken is looked into. */
-async function decide(source: OpenSource, target: VirtualPath, attempt: Try<PutMemory>): Promise<Decided> {
+async function decide(
+  source: OpenSource,
+  target: VirtualPath,
+  attempt: Try<PutMemory>,
+  listed: (line: Line) => Promise<boolean>,
+): Promise<Decided> {
   const { file, name } = source
   const { size } = source.stat
   const { line, wishes, memory, parts } = attempt
@@ -199,14 +204,19 @@ async function decide(source: OpenSource, target: VirtualPath, attempt: Try<PutM
     size: there.size,
     md5: (bytes: number) => hashes.md5(target, bytes === there.size ? undefined : bytes),
   }
+  // A server of another kind does not tell what a try left: what is shorter may be that.
+  const isPart = async (): Promise<boolean> =>
+    there !== undefined && (isOurs ? await listed(line) : there.size < size)
+  const restart = wishes.restart === true && (wishes.force === true || (await isPart()))
   // Bytes of this very run need no proof where none can be had.
-  const plan = await planResume(ours, theirs, own ? { trustSize: true } : wishes)
+  const plan = await planResume(ours, theirs, own ? { trustSize: true } : { ...wishes, restart })
   if (plan.do === 'refuse')
     throw refused(
       plan,
       name,
       { source: size, target: there?.size ?? 0 },
       { source: 'here', target: 'at the server' },
+      await isPart(),
     )
   memory.replaces ||= plan.do === 'replace'
   if (plan.do === 'replace' && wishes.restart !== true) return goOnReplacing(source, target, attempt)

@@ -146,12 +146,13 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null
 }
 
-/** A plan that changes nothing, as the error that says why and what to do. */
+/** A plan that changes nothing, as the error that says why and what to do. `isPart`: what is there was left by an earlier try. */
 export function refused(
   plan: Extract<ResumePlan, { do: 'refuse' }>,
   name: string,
   sizes: { readonly source: number; readonly target: number },
   sides: { readonly source: string; readonly target: string },
+  isPart: boolean,
 ): OpError {
   const other = `add -f to replace what is ${sides.target}`
   switch (plan.because) {
@@ -164,7 +165,7 @@ export function refused(
       const part = plan.bytes === sizes.source ? 'the MD5' : `the MD5 of the first ${plan.bytes} bytes`
       return new OpError(
         'EEXIST',
-        `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add --restart to begin again, or another name`,
+        `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add ${isPart ? '--restart to begin again' : '-f to replace it'}, or another name`,
       )
     }
     case 'unproved':
@@ -175,9 +176,9 @@ export function refused(
   }
 }
 
-export function mismatch(name: string, here: string, there: string): OpError {
+export function mismatch(name: string, here: string, there: string, again: '-f' | '--restart'): OpError {
   return new OpError(
     'EIO',
-    `"${name}" did not arrive as it was sent: MD5 ${here} here and ${there} at the server. It was not taken for done; begin again with --restart`,
+    `"${name}" did not arrive as it was sent: MD5 ${here} here and ${there} at the server. It was not taken for done; begin again with ${again}`,
   )
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
@@ -222,4 +222,29 @@ test('client: a port that cannot be is refused, and so are words that mean nothi
   const alone = await run(process.execPath, [MINIFTP, 'ls', '-P', '1', '127.0.0.1:'])
   assert.equal(alone.status, 1)
   assert.match(alone.stderr, /Nothing listens at port 1 of "127\.0\.0\.1": check host and port/)
+})
+
+test('client: a whole file with other content is replaced by -f alone, at both sides', async () => {
+  for (const name of ['same-size', 'shorter']) {
+    writeFileSync(here(name), whole)
+    writeFileSync(there(name), other.subarray(0, name === 'shorter' ? 1000 : undefined))
+    const before = md5(there(name))
+    for (const words of [[], ['--restart']]) {
+      const refused = await miniftp(server, ['put', ...words, name, 'ftp:'])
+
+      assert.equal(refused.status, 1)
+      assert.match(refused.stderr, /Same name, different content: .*Add -f to replace it, or another name/)
+      assert.equal(md5(there(name)), before)
+    }
+    const replaced = await miniftp(server, ['put', '-f', name, 'ftp:'])
+    assert.equal(replaced.status, 0, replaced.stderr)
+    sameFile(there(name), here(name))
+  }
+
+  writeFileSync(here('fetched'), other)
+  writeFileSync(there('fetched'), whole)
+  const kept = await miniftp(server, ['get', '--restart', 'ftp:fetched'])
+  assert.equal(kept.status, 1)
+  assert.match(kept.stderr, /"fetched" is here already: .*Add -f to replace it/)
+  assert.ok(readFileSync(here('fetched')).equals(other))
 })

@@ -97,10 +97,10 @@ test('client: a source that changed after a put -f was cut is sent from its star
   sameFile(there('c.bin'), here('c.bin'))
 })
 
-test('client: --restart sends a replacement from its start, whatever was kept of an earlier one', async () => {
+test('client: -f --restart sends a replacement from its start, whatever was kept of an earlier one', async () => {
   await interrupted('d.bin', noise(SIZE, 6))
 
-  const restarted = await miniftp(server, ['put', '--restart', '--json', 'd.bin', 'ftp:'])
+  const restarted = await miniftp(server, ['put', '-f', '--restart', '--json', 'd.bin', 'ftp:'])
 
   assert.equal(restarted.status, 0, restarted.stderr)
   assert.equal(eventOf(restarted.stdout, 'done').moved, SIZE)
