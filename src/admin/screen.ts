@@ -20,6 +20,8 @@ export interface Screen {
   /** Lines; what they hold from outside must be escaped already. */
   print(...lines: readonly string[]): void
   clear(): void
+  /** Clears away the questions that were answered; what was printed stays. */
+  tidy(): void
   /** What is typed goes to the choice that begins with it. */
   choose<T>(question: string, choices: readonly Choice<T>[], options?: ListOptions): Promise<T | undefined>
   /** `check` is told while the answer is typed, and asked when it is given. */
@@ -109,6 +111,11 @@ export function openScreen(session: Session, pty: Pty): Screen & Disposable {
   })
   pty.onResize(() => redraw?.())
 
+  const reprint = (): void => {
+    const lines = recent.slice(-Math.max(1, output.rows - 8))
+    output.write(`${CLEAR}${lines.map((line) => `${line}\n`).join('')}`)
+  }
+
   async function run(kind: PromptClass, options: Readonly<Record<string, unknown>>): Promise<unknown> {
     if (over) return ended.promise
     const prompt = new kind({ ...options, stdin: keyboard, stdout: output })
@@ -119,9 +126,7 @@ export function openScreen(session: Session, pty: Pty): Screen & Disposable {
       prompt.state.size = 0
       if (prompt.limit !== undefined) prompt.limit = Math.max(3, output.rows - 5)
       prompt.keepInSight?.()
-      output.write(
-        `${CLEAR}${recent.slice(-Math.max(1, output.rows - 8)).join('\n')}${recent.length > 0 ? '\n' : ''}`,
-      )
+      reprint()
       return draw()
     }
     try {
@@ -149,6 +154,7 @@ export function openScreen(session: Session, pty: Pty): Screen & Disposable {
       recent.length = 0
       output.write(CLEAR)
     },
+    tidy: reprint,
     async choose<T>(
       question: string,
       choices: readonly Choice<T>[],

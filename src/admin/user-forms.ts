@@ -91,6 +91,7 @@ export async function viewUsers(desktop: Desktop): Promise<string | undefined> {
     last = account.name
     const facts = factsAbout(account, usage, parts.now())
     await page(screen, () => fittedTable(withBar(facts, usage, screen.columns), screen.columns))
+    screen.tidy()
   }
 }
 

@@ -19,6 +19,31 @@ async function office(admins: number): Promise<Office> {
   return made
 }
 
+test('menu: View users comes back to the account that was viewed, and leaves no lines of visits', async () => {
+  const made = await office(40)
+  const { session, press, sees } = person(80, 24, 'admin0')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  await sees('Esc goes to Exit')
+  press('v\r')
+  await sees('1 of 44')
+  for (const [keys, at] of [
+    ['admin9', '41 of 44'],
+    ['admin8', '40 of 44'],
+  ] as const) {
+    press(`${keys}\r`)
+    await sees('any key goes back')
+    press('q')
+    const shown = plain((await sees(at)).split('\x1b[H\x1b[J').at(-1)!)
+
+    assert.match(shown, /^ *MiniFTP, logged in as admin0: View users\r\n\? Accounts/)
+    assert.match(shown, new RegExp(`▸ ${keys} `))
+  }
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
 test('menu: an admin who is demoted in the middle of a form does nothing more', async () => {
   const made = await office(2)
   const { session, press, sees } = person(80, 24, 'admin0')
