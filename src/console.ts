@@ -62,7 +62,7 @@ function keyFilesRead(argv: readonly string[]): readonly string[] {
       words.push(word)
       continue
     }
-    for (const line of linesIn(file)) words.push('--key-line', line)
+    for (const line of linesIn(file)) words.push(`--key-line=${line}`)
   }
   return words
 }

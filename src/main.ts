@@ -44,6 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
         failed: warn,
         defaultQuota: () => settings['default-quota'],
       })
+    endWithReader()
     return runConsole(argv, {
       folder: settings.var,
       stdin: process.stdin,
@@ -182,6 +183,15 @@ function logUnforeseen(log: Log, file: Pick<DailyFile, 'flush'>): Disposable {
       process.off('uncaughtExceptionMonitor', thrown)
     },
   }
+}
+
+/** Whoever reads what the words say may have heard enough (`| head -1`): they end as by SIGPIPE. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit(141)
+    })
 }
 
 /** A file that is not good changes nothing. */

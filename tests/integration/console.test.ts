@@ -136,6 +136,20 @@ test('console: leaves no lock, and two at once wait or say who is in the way', {
   )
 })
 
+test('console: a reader that has heard enough ends it without a word', { skip }, async () => {
+  const env = { ...process.env, MINIFTP_VAR: server.var }
+  const line = `"${process.execPath}" "${PROGRAM}" help | true; exit "\${PIPESTATUS[0]}"`
+  const { status, stderr } = await run('bash', ['-c', line], { env, cwd: bare })
+
+  assert.deepEqual([status, stderr], [141, ''])
+})
+
+test('console: a private key as --key is told by its sentence', { skip }, async () => {
+  const { status, stderr } = await withServer(`key add ada --key ${server.key}`)
+
+  assert.deepEqual([status, stderr.split(':', 2)[1]], [1, ' That is a private key'])
+})
+
 test('console: the socket is for its owner, and rubbish on it harms nobody', { skip }, async () => {
   const path = join(server.var, 'control.sock')
   assert.equal(statSync(path).mode & 0o777, 0o600)
