@@ -148,6 +148,10 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   }
 
   function openUntruncated(file: FileHandle, path: VirtualPath, old: Stat, stages: boolean): FileHandle {
+    const stillThere = (): Stat | undefined => {
+      const current = stat(path, false)
+      return current !== undefined && keyOf(current) === keyOf(old) ? current : undefined
+    }
     const handle = undecided(inPlace(file, path), {
       oldSize: old.size,
       refuse(offset) {
@@ -155,10 +159,19 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       },
       stage() {
         if (!stages || here.count(old) !== 1 || own(path) !== undefined) return undefined
-        const current = stat(path, false)
-        if (current === undefined || keyOf(current) !== keyOf(old) || current.size === 0) return undefined
+        const current = stillThere()
+        if (current === undefined || current.size === 0) return undefined
         const as: Own = { kind: 'undecided', file: handle }
         return overwrites.begin(path, current, as)
+      },
+      async reopen() {
+        if (stillThere() === undefined) return undefined
+        try {
+          return await vfs.open(path, { read: true })
+        } catch (error) {
+          if (isOpError(error, 'EACCES')) return undefined
+          throw error
+        }
       },
     })
     return handle

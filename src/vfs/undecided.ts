@@ -1,10 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
 import { lengthOf } from './metered-file.ts'
 import type { Overwrite } from './overwrite.ts'
 import type { FileHandle } from './vfs.ts'
 
-/** Bytes copied at a time when staged bytes go into the old file after all. */
+/** Bytes copied at a time between the old file and the staged one. */
 const SLICE = 256 * 1024
 
 export interface UndecidedParts {
@@ -14,6 +15,8 @@ export interface UndecidedParts {
   readonly refuse: (offset: number) => void
   /** A file to stage into; undefined when it must be done in place. */
   readonly stage: () => Awaitable<Overwrite | undefined>
+  /** The old file once more, to be read; undefined when it may not be, or has lost its name. */
+  readonly reopen: () => Promise<FileHandle | undefined>
 }
 
 /** A complete file that is open to be written, not truncated: what it will be is known by what is written first. */
@@ -26,140 +29,173 @@ export interface Undecided extends FileHandle {
 
 /**
  * Plain `scp` replaces a file without saying so: it opens without TRUNC, writes from 0 on without a gap, and sets the
- * size. As long as that is what is done, it is staged. Anything else first copies what was staged into the old
- * file, and goes on in place.
+ * size. As long as that is what is done, it is staged. When anything else is done, the staged file is first made
+ * whole by the rest of the old one, which so stays what it is until CLOSE. Where most of the old file would have to
+ * be copied for that, what was staged goes into it instead, and all is done in place. That never makes it longer, so
+ * no quota can end it halfway.
  */
-export function undecided(old: FileHandle, { oldSize, refuse, stage }: UndecidedParts): Undecided {
+export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: UndecidedParts): Undecided {
   /** Committed: before its CLOSE; the staged handle goes on with the file under its name. */
   let state: 'untouched' | 'staged' | 'in place' | 'committed' = 'untouched'
   let staged: Overwrite | undefined
-  let sized = false
+  /** The staged file is all that there will be: nothing of the old one is behind its end. */
+  let whole = false
+  /** Why nothing more of it is done, and nothing committed. */
+  let failed: unknown
+  /** Bytes are copied: all that comes meanwhile waits for it. */
+  let busy: Promise<void> | undefined
+  let intoPlace = false
+
   const isStaged = (): boolean => state === 'staged' || state === 'committed'
-  /** Why its first WRITE was refused before a byte was taken: then all of it is. */
-  let refused: unknown
-  const refuseAll = (error: unknown): never => {
-    refused = error
+  const current = (): FileHandle => (isStaged() ? staged! : old)
+  /** One that is broken stays staged, so that it is never committed. */
+  const staysStaged = (): boolean => state === 'staged' && (whole || staged!.broken)
+  const replaces = (file: Overwrite): boolean => whole || file.size >= oldSize
+  const fail = (error: unknown): never => {
+    // What is broken says so itself.
+    if (!staged?.broken) failed = error
     throw error
   }
+  const whenIdle = <T>(act: () => Awaitable<T>): Awaitable<T> => {
+    const again = (): Awaitable<T> => whenIdle(act)
+    return busy === undefined ? act() : busy.then(again, again)
+  }
 
-  /** What was staged is on its way into the old file: all that comes meanwhile waits for it. */
-  let moving: Promise<void> | undefined
-  const intoPlace = (from: Overwrite): Promise<void> => {
-    moving ??= move(from).finally(() => {
-      moving = undefined
-    })
-    return moving
+  /** Where the first WRITE goes, at `offset`: staged, or in place. */
+  const begin = (offset: number, stages: boolean): Awaitable<Overwrite | undefined> => {
+    try {
+      refuse(offset)
+      const begun = stages ? stage() : undefined
+      return isPromise(begun) ? begun.catch(fail) : begun
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  /** It is staged, and no plain replacement any more: from now on it is whole, or in place. */
+  const settle = (): Promise<void> => {
+    busy = settleNow(staged!)
+      .catch(fail)
+      .finally(() => {
+        busy = undefined
+      })
+    return busy
+  }
+  const settleNow = async (file: Overwrite): Promise<void> => {
+    const rest = (await old.stat()).size - file.size
+    if (rest > 0) {
+      const source = rest <= file.size ? await reopen() : undefined
+      if (source === undefined) return move(file)
+      await complete(file, source)
+    }
+    whole = true
   }
   const move = async (from: Overwrite): Promise<void> => {
+    intoPlace = true
     const slice = new Uint8Array(SLICE)
-    for (let at = 0; at < from.size; ) {
+    for (let at = 0; at < from.size; await turn()) {
       const count = await from.read([slice], at)
       await old.write([slice.subarray(0, count)], at)
       at += count
     }
-    // What lay behind the size that was set is gone, and does not come back by a hole.
-    if (sized) await old.truncate(from.size)
     state = 'in place'
     from.discard()
   }
-  const inPlace = <T>(act: () => Awaitable<T>): Awaitable<T> => {
-    if (state !== 'staged') {
-      state = 'in place'
-      return act()
-    }
-    return then(intoPlace(staged!), act)
-  }
-  /** A replacement: the client set the size, or wrote no less than was there. */
-  const replaces = (file: Overwrite): boolean => sized || file.size >= oldSize
+
   const decide = (): Awaitable<void> => {
+    if (busy !== undefined) return whenIdle(decide)
+    if (failed !== undefined) throw failed
     if (state !== 'staged') return
-    if (!staged!.broken && !replaces(staged!)) return intoPlace(staged!)
+    if (!staged!.broken && !replaces(staged!)) return settle().then(decide)
     old.abandon()
     state = 'committed'
     return staged!.commit()
   }
-  /** The CLOSE says so, and holds nothing any more. */
-  const notMoved = async (error: unknown): Promise<never> => {
-    await abandon()
-    throw error
-  }
-  const abandon = (): Awaitable<void> => {
+  const drop = (): Awaitable<void> => {
     old.abandon()
     return isStaged() ? staged!.abandon() : undefined
   }
-  /** Where the first WRITE goes, at `offset`: staged, or in place. */
-  const begin = (offset: number, stages: boolean): Awaitable<Overwrite | undefined> => {
-    if (refused !== undefined) throw refused
-    try {
-      refuse(offset)
-      const begun = stages ? stage() : undefined
-      return isPromise(begun) ? begun.catch(refuseAll) : begun
-    } catch (error) {
-      return refuseAll(error)
-    }
+  /** `staged`: it concerns the staged file, if there is one. */
+  const resize = (to: number, act: (file: FileHandle) => Awaitable<void>): Awaitable<void> => {
+    if (failed !== undefined) throw failed
+    if (state === 'untouched') state = 'in place'
+    if (state !== 'staged') return act(current())
+    if (!staysStaged() && to > staged!.size) return settle().then(() => resize(to, act))
+    whole = true
+    return act(staged!)
   }
-  /** A size that is set now concerns the staged file: it is all there will be. One that is broken is never put in the old file. */
-  const sizes = (to: number): boolean => state === 'staged' && (staged!.broken || to <= staged!.size)
-  const current = (): FileHandle => (isStaged() ? staged! : old)
 
   const changes: Partial<FileHandle> = {
     write(data, offset) {
-      if (state === 'in place' || state === 'committed') return current().write(data, offset)
+      // The bytes are lent for the call alone.
+      const own = (): readonly Uint8Array[] => data.map((part) => part.slice())
+      if (busy !== undefined) {
+        const copies = own()
+        return whenIdle(() => handle.write(copies, offset))
+      }
+      if (failed !== undefined) throw failed
       if (state === 'untouched') {
         const begun = begin(offset, offset === 0 && lengthOf(data) > 0)
-        const own = isPromise(begun) ? data.map((part) => part.slice()) : data
+        const bytes = isPromise(begun) ? own() : data
         return then(begun, (file) => {
           staged = file
           state = file === undefined ? 'in place' : 'staged'
-          return current().write(own, offset)
+          return current().write(bytes, offset)
         })
       }
-      if (offset === staged!.size || staged!.broken) return staged!.write(data, offset)
-      // The bytes are lent for the call alone.
-      const copies = data.map((part) => part.slice())
-      return inPlace(() => old.write(copies, offset))
+      if (state !== 'staged' || staysStaged() || offset === staged!.size) return current().write(data, offset)
+      const copies = own()
+      return settle().then(() => handle.write(copies, offset))
     },
-    truncate(to) {
-      if (refused !== undefined) throw refused
-      if (state === 'committed') return staged!.truncate(to)
-      if (!sizes(to)) return inPlace(() => old.truncate(to))
-      sized = true
-      return staged!.truncate(to)
-    },
-    setstat(attrs) {
-      if (refused !== undefined) throw refused
-      const { size } = attrs
-      if (size !== undefined && state !== 'committed') {
-        if (!sizes(size)) return inPlace(() => old.setstat(attrs))
-        sized = true
-      }
-      return current().setstat(attrs)
-    },
+    truncate: (to) => whenIdle(() => resize(to, (file) => file.truncate(to))),
+    setstat: (attrs) =>
+      whenIdle(() => {
+        if (failed !== undefined) throw failed
+        const { size } = attrs
+        return size === undefined ? current().setstat(attrs) : resize(size, (file) => file.setstat(attrs))
+      }),
     // What is open to be read too is never staged: the old file says so at once, as it is quick or not.
     quick: () => old.quick?.() === true,
     read: (into, offset) => old.read(into, offset),
     /** As in POSIX, until it is known that it replaces. */
     stat: () =>
       then(current().stat(), (found) =>
-        state === 'staged' && !sized ? { ...found, size: Math.max(oldSize, found.size) } : found,
+        state === 'staged' && !whole ? { ...found, size: Math.max(oldSize, found.size) } : found,
       ),
+    sync: async () => whenIdle(() => current().sync()),
     close() {
-      if (refused !== undefined)
-        return then(old.close(), () => {
-          throw refused
-        })
-      if (!isStaged()) return old.close()
+      if (busy !== undefined) return whenIdle(() => handle.close())
       if (state === 'committed') return staged!.close()
-      const file = staged!
-      if (!file.broken && !replaces(file)) return intoPlace(file).then(() => old.close(), notMoved)
+      if (failed !== undefined)
+        return then(drop(), () => {
+          throw failed
+        })
+      if (state !== 'staged') return old.close()
+      // It holds nothing any more, also when that failed.
+      if (!staged!.broken && !replaces(staged!)) return settle().then(handle.close, handle.close)
       // No longer one who has the old file open: it is about to be replaced.
       old.abandon()
-      return file.close()
+      return staged!.close()
     },
-    abandon,
+    // What is on its way into the old file is not left halfway.
+    abandon: () => (intoPlace ? whenIdle(drop) : drop()),
   }
-  return Object.defineProperties(handleOver(current, changes), {
+  const handle = Object.defineProperties(handleOver(current, changes), {
     staging: { get: () => state === 'staged' },
     decide: { value: decide },
   }) as Undecided
+  return handle
+}
+
+/** What `source` has behind the end of `file` comes there. */
+async function complete(file: Overwrite, source: FileHandle): Promise<void> {
+  try {
+    const slice = new Uint8Array(SLICE)
+    for (let count = -1; count !== 0; await turn()) {
+      count = await source.read([slice], file.size)
+      if (count > 0) await file.write([slice.subarray(0, count)], file.size)
+    }
+  } finally {
+    await source.abandon()
+  }
 }

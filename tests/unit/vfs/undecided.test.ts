@@ -270,6 +270,202 @@ test('plain scp: an end that is not below the old one is a replacement, also wit
   assert.equal(await onDisk(ada, 'a'), '1234567890')
 })
 
+test('plain scp: when half of the old file or more is written, what is written anywhere else is staged too', async () => {
+  const changes: [expected: string, work: (file: FileHandle) => Promise<void>][] = [
+    ['abcdef78Z0', async (file) => file.write(bytes('Z'), 8)],
+    ['aZcdef7890', async (file) => file.write(bytes('Z'), 1)],
+    ['abcdef7890\0\0Z', async (file) => file.write(bytes('Z'), 12)],
+    ['abcdef78', async (file) => file.truncate(8)],
+    ['abcdef7890\0\0', async (file) => file.setstat({ size: 12 })],
+    [
+      'ab\0\0Z',
+      async (file) => {
+        await file.setstat({ size: 2 })
+        await file.write(bytes('Z'), 4)
+      },
+    ],
+  ]
+  for (const [expected, work] of changes) {
+    await using ada = await stagedAccount()
+    const vfs = await ada.session()
+    await put(vfs, '/a', '1234567890')
+    const file = await vfs.open(p('/a'), UNTRUNCATED)
+    await file.write(bytes('abcdef'), 0)
+    await work(file)
+    assert.equal(await onDisk(ada, 'a'), '1234567890')
+    assert.equal((await vfs.stat(p('/a'))).size, expected.length)
+
+    await file.close()
+
+    assert.equal(await onDisk(ada, 'a'), expected)
+    await vfs.restore(p('/a'))
+    assert.equal(await onDisk(ada, 'a'), '1234567890')
+    await balanced(ada)
+  }
+})
+
+test('plain scp: a CLOSE after half of the old file or more replaces it in one step, with the rest of it', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcdef'), 0)
+
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'abcdef7890')
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await balanced(ada)
+})
+
+test('plain scp: a WRITE back into what is staged needs no room twice, and the old file is whole until CLOSE', async () => {
+  for (const end of ['close', 'abandon'] as const) {
+    await using ada = await stagedAccount({ bytes: 1000 })
+    const [vfs, other] = [await ada.session(), await ada.session()]
+    await put(vfs, '/pad', 'p'.repeat(100))
+    await put(vfs, '/a', 'o'.repeat(500))
+    const file = await vfs.open(p('/a'), UNTRUNCATED)
+    await file.write(bytes('n'.repeat(900)), 0)
+
+    await file.write(bytes('XX'), 10)
+    assert.equal(await onDisk(ada, 'a'), 'o'.repeat(500))
+    await file[end]()
+
+    const replaced = `${'n'.repeat(10)}XX${'n'.repeat(888)}`
+    assert.equal(await onDisk(ada, 'a'), end === 'close' ? replaced : 'o'.repeat(500))
+    await other.unlink(p('/a'))
+    await balanced(ada)
+  }
+})
+
+test('plain scp: a WRITE for which the rest of the old file finds no room is refused, and the old file stays whole', async () => {
+  await using ada = await stagedAccount({ bytes: 190 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', 'o'.repeat(100))
+  // The old file's bytes are lent to this one.
+  const lent = await other.open(p('/a'), NEW)
+  await lent.write(bytes('a'), 0)
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('n'.repeat(60)), 0)
+
+  await refuses('EDQUOT', () => file.write(bytes('X'), 80))
+  await file.setstat({ size: 60 })
+  await refuses('EIO', () => file.close(), /the old file is whole/)
+
+  assert.equal(await onDisk(ada, 'a'), 'o'.repeat(100))
+  await lent.abandon()
+  await vfs.unlink(p('/a'))
+  await other.unlink(p('/a'))
+  await balanced(ada)
+})
+
+test('plain scp: when what was staged could not go into the old file, nothing more is written, and CLOSE says so', async () => {
+  const full = new OpError('ENOSPC', 'The disk is full')
+  await using ada = await stagedAccount({
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later: (work) => (sick ? Promise.reject(full) : work()),
+      }),
+    },
+  })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  let sick = false
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abc'), 0)
+  sick = true
+  await refuses('ENOSPC', () => file.write(bytes('Z'), 8))
+  sick = false
+
+  await refuses('ENOSPC', () => file.write(bytes('d'), 3))
+  await refuses('ENOSPC', () => file.setstat({ size: 3 }))
+  await refuses('ENOSPC', () => file.close())
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+  await other.unlink(p('/a'))
+  await balanced(ada)
+})
+
+test('plain scp: a CLOSE while the rest of the old file is copied waits for it', async () => {
+  let begun = false
+  const copying = Promise.withResolvers<void>()
+  await using ada = await stagedAccount({
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later(work) {
+          if (begun) copying.resolve()
+          return work()
+        },
+      }),
+    },
+  })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'a'.repeat(700_000))
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('b'.repeat(400_000)), 0)
+
+  begun = true
+  const beyond = file.write(bytes('z'), 450_000)
+  await copying.promise
+  await Promise.all([beyond, file.close()])
+
+  const expected = `${'b'.repeat(400_000)}${'a'.repeat(50_000)}z${'a'.repeat(249_999)}`
+  assert.equal(await onDisk(ada, 'a'), expected)
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), 'a'.repeat(700_000))
+  await balanced(ada)
+})
+
+test('plain scp: a session that ends while the rest of the old file is copied leaves the old file', async () => {
+  let begun = false
+  const copying = Promise.withResolvers<void>()
+  await using ada = await stagedAccount({
+    paces: {
+      of: () => ({
+        quick: false,
+        now: (work) => work(),
+        later(work) {
+          if (begun) copying.resolve()
+          return work()
+        },
+      }),
+    },
+  })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'a'.repeat(700_000))
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('b'.repeat(400_000)), 0)
+
+  begun = true
+  const refused = assert.rejects(async () => file.write(bytes('z'), 450_000))
+  await copying.promise
+  await file.abandon()
+  await refused
+
+  assert.equal(await onDisk(ada, 'a'), 'a'.repeat(700_000))
+  await balanced(ada)
+})
+
+test('plain scp: a file that was replaced since its first WRITE is not mixed with the new one', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567890')
+  const file = await one.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('abcdef'), 0)
+  await put(two, '/a', 'of two, which is longer')
+
+  await file.write(bytes('Z'), 8)
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'of two, which is longer')
+  await balanced(ada)
+})
+
 test('plain scp: a CLOSE while what was staged goes into the old file waits for it, and holds nothing afterwards', async () => {
   let writes = 0
   const second = Promise.withResolvers<void>()
@@ -287,7 +483,7 @@ test('plain scp: a CLOSE while what was staged goes into the old file waits for 
     },
   })
   const [vfs, other] = [await ada.session(), await ada.session()]
-  await put(vfs, '/a', 'a'.repeat(400_000))
+  await put(vfs, '/a', 'a'.repeat(700_000))
   const file = await vfs.open(p('/a'), UNTRUNCATED)
   await file.write(bytes('b'.repeat(300_000)), 0)
 
@@ -295,7 +491,7 @@ test('plain scp: a CLOSE while what was staged goes into the old file waits for 
   await second.promise
   await Promise.all([beyond, file.close()])
 
-  const expected = `${'b'.repeat(300_000)}${'a'.repeat(50_000)}z${'a'.repeat(49_999)}`
+  const expected = `${'b'.repeat(300_000)}${'a'.repeat(50_000)}z${'a'.repeat(349_999)}`
   assert.equal(await onDisk(ada, 'a'), expected)
   await other.unlink(p('/a'))
   await balanced(ada)
