@@ -91,10 +91,10 @@ export async function openHomes({
     if (known?.book === book) return known
     const inodes = new Inodes()
     book.onCount(() => inodes.unseenBytes)
-    const made = {
+    const made: Shared = {
       book,
       inodes,
-      refusals: new Refusals(clock),
+      refusals: new Refusals(clock, () => made.shelved.keptBytes),
       shelved: new Shelved({
         account,
         store: uploads,

@@ -11,13 +11,16 @@ const MOST = 10_000
  */
 export class Refusals {
   readonly #clock: Clock
+  readonly #givable: () => number
   readonly #paths = new Map<
     VirtualPath,
     { readonly at: number; readonly free: number; readonly message: string }
   >()
 
-  constructor(clock: Clock) {
+  /** `givable`: bytes that are only set aside, and given up before a write is refused. */
+  constructor(clock: Clock, givable: () => number = () => 0) {
     this.#clock = clock
+    this.#givable = givable
   }
 
   remember(path: VirtualPath, free: number, message: string): void {
@@ -48,7 +51,7 @@ export class Refusals {
   check(path: VirtualPath, free: number): void {
     const refused = this.#paths.get(path)
     if (refused === undefined) return
-    if (free <= refused.free && this.#clock.elapsed() - refused.at < REMEMBERED_MS)
+    if (free + this.#givable() <= refused.free && this.#clock.elapsed() - refused.at < REMEMBERED_MS)
       throw new OpError('EDQUOT', refused.message, { path })
     this.#paths.delete(path)
   }

@@ -65,6 +65,13 @@ export class Shelved {
     return files.filter(({ until }) => until > now)
   }
 
+  /** Of replaced files: what they hold is given up as soon as it is needed. */
+  get keptBytes(): number {
+    let sum = 0
+    for (const { kind, size } of this.list()) if (kind === 'kept') sum += size
+    return sum
+  }
+
   /** The file at `path` is about to be replaced: held by an id, to be kept. Undefined when it is not wanted, or not possible. */
   hold(shelf: Shelf, path: VirtualPath): string | undefined {
     if (this.#parts.rules.keepMs === 0) return undefined

@@ -50,6 +50,26 @@ test('a file just refused is let in as soon as more is free than then, and not s
   await balanced(ada)
 })
 
+test('a file just refused is let in when what is only kept could make way', async () => {
+  await using ada = await stagedAccount({ bytes: 300, clock: fakeClock() })
+  const [one, two, three] = [await ada.session(), await ada.session(), await ada.session()]
+  await put(one, '/a', 'x'.repeat(100))
+  const [first, second, refused] = [
+    await one.open(p('/a'), NEW),
+    await two.open(p('/a'), NEW),
+    await three.open(p('/a'), NEW),
+  ]
+  for (const file of [first, second, refused]) await file.write(bytes('y'.repeat(100)), 0)
+  await refuses('EDQUOT', () => refused.write(bytes('z'), 100))
+  await refuses('EIO', () => refused.close())
+  await first.close()
+  await second.close()
+  assert.deepEqual([ada.book.free, ada.book.usage.reserved], [0, 200])
+
+  await put(three, '/a', 'z'.repeat(100))
+  await balanced(ada)
+})
+
 test('an overwrite just refused is refused again at OPEN until ten minutes have passed', async () => {
   const clock = fakeClock()
   await using ada = await stagedAccount({ bytes: 1000, keepMs: 0, clock })
