@@ -67,7 +67,11 @@ const EXTENSIONS: ReadonlyMap<string, Row> = new Map<string, Row>([
     row(
       '1',
       (fields) => ({ path: namedPath(fields.text()), attrs: decodeAttrs(fields) }),
-      ({ path, attrs }, session) => change(path, attrs, false, session),
+      ({ path, attrs }, session) => {
+        // As OpenSSH.
+        if (attrs.size !== undefined) throw new OpError('EINVAL', 'A link has no size to set')
+        return change(path, attrs, false, session)
+      },
     ),
   ],
   ['limits@openssh.com', row('1', none, (_, { handles }) => limits(handles.most))],

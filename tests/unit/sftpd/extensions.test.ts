@@ -129,6 +129,12 @@ test('hardlink, lsetstat, fsync: do what they say', async () => {
   ])
     assert.equal((await running.answer('status', request)).code, Status.ok)
 
+  const sized = text('/link').uint32(1).uint64(0)
+  assert.equal(
+    (await running.answer('status', extended('lsetstat@openssh.com', sized))).code,
+    Status.badMessage,
+  )
+  assert.equal(running.vfs.text('/a'), 'a')
   assert.equal(running.vfs.nodes.get('/b'), running.vfs.nodes.get('/a'))
   assert.equal(running.vfs.nodes.get('/link')!.mtime, 12)
   assert.ok(running.vfs.calls.includes('sync /a'))
