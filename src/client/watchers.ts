@@ -38,6 +38,8 @@ export function personReport(
   let waits: string | undefined
   let doneBytes = 0
   let had = 0
+  /** One that waits for its turn has begun, but was not tried. */
+  const tried = new Set<Job>()
   const ends = { moved: 0, same: 0, failed: 0, bytes: 0, unverified: 0 }
   const started = clock.elapsed()
 
@@ -79,6 +81,7 @@ export function personReport(
       now ??= job
     },
     progress(job, done, from) {
+      tried.add(job)
       const before = standing.get(job)
       if (before === undefined || before.from !== from) {
         // What lies there already is had, and was not moved by us just now.
@@ -99,6 +102,7 @@ export function personReport(
       const last = standing.get(job)
       if (last !== undefined) doneBytes += last.done - last.from
       standing.delete(job)
+      tried.add(job)
       ends[outcome.did] += 1
       ends.bytes += outcome.moved
       if (!outcome.verified) ends.unverified += 1
@@ -111,6 +115,7 @@ export function personReport(
     },
     failed(job, error) {
       standing.delete(job)
+      tried.add(job)
       ends.failed += 1
       line(`${job.name}: ${error.message}`, complain)
     },
@@ -128,16 +133,23 @@ export function personReport(
     over() {
       bar?.clear()
       if (quiet || jobs.length <= 1) return
-      const seconds = (clock.elapsed() - started) / 1000
+      const took = showClock(clock.elapsed() - started)
+      const ended = ends.moved + ends.same + ends.failed
       const parts = [
-        `${ends.moved} files, ${showBytes(ends.bytes)} in ${showClock(seconds * 1000)}`,
-        ends.same > 0 ? `${ends.same} were there already` : '',
+        ends.moved > 0 ? `${counted(ends.moved, 'file')}, ${showBytes(ends.bytes)} in ${took}` : '',
+        ends.same > 0 ? `${counted(ends.same, 'file')} already there` : '',
         ends.failed > 0 ? `${ends.failed} failed` : '',
+        tried.size > ended ? `${tried.size - ended} interrupted` : '',
+        jobs.length > tried.size ? `${jobs.length - tried.size} not tried` : '',
         ends.unverified > 0 ? `${ends.unverified} not verified` : '',
       ]
       print(parts.filter((part) => part !== '').join('; '))
     },
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function sentence(

@@ -55,7 +55,7 @@ test('client: a tree of many small files goes there and comes back, four files a
     assert.doesNotMatch(done.stdout, /not verified|failed/)
   }
   assert.match(put.stdout, new RegExp(`^${FILES} files, `, 'm'))
-  assert.match(same.stdout, new RegExp(`${FILES} were there already`))
+  assert.match(same.stdout, new RegExp(`${FILES} files already there`))
   sameTree(there('tree'), here('tree'))
   sameTree(here('again'), here('tree'))
 })

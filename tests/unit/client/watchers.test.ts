@@ -132,6 +132,34 @@ test('a report: of a large tree the sum is said and not each file, of what faile
   assert.deepEqual(lines, ['f0: Not allowed', '20 files, 200 B in 0:00; 1 failed'])
 })
 
+test('a report: a tree that was stopped says what was not tried and what it was in the middle of', () => {
+  const { report, lines } = reported()
+  const [a, b, c, d, e] = [job('a', 10), job('b', 10), job('c', 10), job('d', 10), job('e', 10)]
+  report.planned([a, b, c, d, e])
+
+  for (const one of [a, b, c, d]) report.begun(one)
+  report.progress(c, 5, 0)
+  report.done(a, moved(10))
+  report.failed(b, new OpError('EDQUOT', 'No room'))
+  report.over()
+
+  assert.equal(lines.at(-1), '1 file, 10 B in 0:00; 1 failed; 1 interrupted; 2 not tried')
+})
+
+test('a report: of what was there already no bytes are counted', () => {
+  const { report, lines } = reported()
+  const jobs = Array.from({ length: 21 }, (_, at) => job(`f${at}`, 10))
+  report.planned(jobs)
+
+  for (const one of jobs) {
+    report.begun(one)
+    report.done(one, { did: 'same', size: 10, moved: 0, md5: 'x', verified: true })
+  }
+  report.over()
+
+  assert.deepEqual(lines, ['21 files already there'])
+})
+
 test('a report: a quiet one says what went wrong alone', () => {
   const { report, lines } = reported({ quiet: true })
   const [a, b] = [job('a', 10), job('b', 10)]
