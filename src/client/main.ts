@@ -87,12 +87,17 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
   })
 }
 
+/** ms in which a second signal is the first: the terminal gives ^C to all in front, and npx and an older Node hand it on. */
+const SAME_MS = 500
+
 /** ^C stops in order; a second one at once. */
 function stopper(): AbortController {
   const stop = new AbortController()
+  let first = 0
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(130)
+      if (!stop.signal.aborted) first = systemClock.elapsed()
+      else if (systemClock.elapsed() - first > SAME_MS) process.exit(130)
       stop.abort()
     })
   return stop

@@ -169,7 +169,7 @@ test('client: a quota that is used up is one sentence, and what came is kept', a
   assert.equal(removed.status, 0, removed.stderr)
 })
 
-test('client: ^C stops, keeps what was moved and says how to go on', async () => {
+test('client: ^C stops, keeps what was moved and says how to go on, also where it is handed on once more', async () => {
   writeFileSync(here('stop.bin'), noise(8_000_000, 5))
   const slow = await startCuttingProxy(server.port)
   await using _ = slow
@@ -198,7 +198,9 @@ test('client: ^C stops, keeps what was moved and says how to go on', async () =>
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text
     // The first bytes are on their way: it is stopped in the middle, or, where the machine is quick, at the end.
-    if (/"event":"progress"/.test(said)) child.kill('SIGINT')
+    if (!/"event":"progress"/.test(said)) return
+    child.kill('SIGINT')
+    for (const ms of [2, 5, 10, 15, 20, 30, 40]) setTimeout(() => child.kill('SIGINT'), ms)
   })
   const [status] = (await once(child, 'close')) as [number]
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -12,7 +13,11 @@ import { noise } from '../support/trees.ts'
 const server = await startServer()
 after(() => server[Symbol.asyncDispose]())
 const client = [process.execPath, '--no-warnings', MINIFTP]
-const PRELOAD = pathToFileURL(join(PROJECT, 'tests/support/young-memory.mjs')).href
+/** Has the Node that was installed with us take over from the one that a person has. */
+const TOO_OLD = {
+  PRETEND_OLD: '20.0.0',
+  NODE_OPTIONS: `--import ${pathToFileURL(join(PROJECT, 'tests/support/young-memory.mjs')).href}`,
+}
 const env = { XDG_STATE_HOME: join(server.folder, 'state'), NO_COLOR: '1' }
 mkdirSync(join(server.home('ada'), 'notes'), { recursive: true })
 writeFileSync(join(server.home('ada'), 'notes-2026.txt'), 'n')
@@ -100,6 +105,34 @@ for (const columns of [80, 40])
       await terminal.sees(what === 'tree' ? /[23] files, [\d.]+ MiB in / : /MD5/)
     })
 
+for (const [how, old] of [
+  ['a Node that is new enough', {}],
+  ['one that is too old', TOO_OLD],
+] as const)
+  test(`client at a terminal: ^C in put -r says what was left and how to go on, started by ${how}`, {
+    skip,
+  }, async () => {
+    await using proxy = await startCuttingProxy(server.port)
+    const name = `left-${how.length}`
+    mkdirSync(join(server.folder, name))
+    // Two large ones at a time.
+    for (const reel of [1, 2, 3, 4]) writeFileSync(join(server.folder, name, `${reel}`), noise(4_000_000))
+    proxy.cutAfter([1_000_000, ...Array.from({ length: 200 }, () => 1)])
+    const way = ['-F', server.sshConfig, '-P', String(proxy.port), '-o', 'UserKnownHostsFile=/dev/null']
+    const all = [...client, 'put', '-r', ...way, '-o', 'StrictHostKeyChecking=accept-new', name, 'ftp:']
+    await using terminal = await openTerminal(all, {
+      env: { ...env, ...old },
+      cwd: server.folder,
+      patience: 15_000,
+    })
+    await terminal.sees(/\d+% .*waiting for the connection/)
+
+    await terminal.press('C-c')
+
+    await terminal.sees(/interrupted[\s\S]*miniftp: Stopped\. What was moved is kept: say the same again/)
+    assert.equal(await terminal.ended(), 130)
+  })
+
 test('client at a terminal: ^C in a transfer says how to go on, and the same again does', {
   skip,
 }, async () => {
@@ -126,7 +159,7 @@ test('client at a terminal: ^C in a transfer says how to go on, and the same aga
 /** A shell with job control that has the client in front, started by each Node. */
 for (const [how, old] of [
   ['a Node that is new enough', {}],
-  ['one that is too old', { PRETEND_OLD: '20.0.0', NODE_OPTIONS: `--import ${PRELOAD}` }],
+  ['one that is too old', TOO_OLD],
 ] as const)
   test(`client at a terminal: ^Z gives the shell back, and fg the prompt, started by ${how}`, {
     skip,
