@@ -3,7 +3,7 @@ import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
 import { lengthOf } from './metered-file.ts'
 import type { Overwrite } from './overwrite.ts'
-import type { FileHandle } from './vfs.ts'
+import type { FileHandle, NewAttrs } from './vfs.ts'
 
 /** Bytes copied at a time between the old file and the staged one. */
 const SLICE = 256 * 1024
@@ -40,6 +40,8 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
   let staged: Overwrite | undefined
   /** The staged file is all that there will be: nothing of the old one is behind its end. */
   let whole = false
+  /** What was set of the staged file, and must outlast what is copied. */
+  let set: NewAttrs = {}
   /** Why nothing more of it is done, and nothing committed. */
   let failed: unknown
   /** Bytes are copied: all that comes meanwhile waits for it. */
@@ -87,17 +89,21 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
       const source = rest <= file.size ? await reopen() : undefined
       if (source === undefined) return move(file)
       await complete(file, source)
+      await file.setstat(set)
     }
     whole = true
   }
   const move = async (from: Overwrite): Promise<void> => {
     intoPlace = true
+    // What is refused is refused before anything is changed.
+    await old.setstat(set)
     const slice = new Uint8Array(SLICE)
     for (let at = 0; at < from.size; await turn()) {
       const count = await from.read([slice], at)
       await old.write([slice.subarray(0, count)], at)
       at += count
     }
+    await old.setstat(set)
     state = 'in place'
     from.discard()
   }
@@ -143,6 +149,8 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
           return current().write(bytes, offset)
         })
       }
+      // It is newer than the times that were set.
+      if (set.atime !== undefined || set.mtime !== undefined) set = withoutTimes(set)
       if (state !== 'staged' || staysStaged() || offset === staged!.size) return current().write(data, offset)
       const copies = own()
       return settle().then(() => handle.write(copies, offset))
@@ -152,7 +160,10 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
       whenIdle(() => {
         if (failed !== undefined) throw failed
         const { size } = attrs
-        return size === undefined ? current().setstat(attrs) : resize(size, (file) => file.setstat(attrs))
+        if (size !== undefined) return resize(size, (file) => file.setstat(attrs))
+        return then(current().setstat(attrs), () => {
+          if (state === 'staged') set = { ...set, ...attrs }
+        })
       }),
     // What is open to be read too is never staged: the old file says so at once, as it is quick or not.
     quick: () => old.quick?.() === true,
@@ -185,6 +196,10 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
     decide: { value: decide },
   }) as Undecided
   return handle
+}
+
+function withoutTimes({ atime, mtime, ...rest }: NewAttrs): NewAttrs {
+  return rest
 }
 
 /** What `source` has behind the end of `file` comes there. */

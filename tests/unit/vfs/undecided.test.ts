@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isOpError, OpError } from '../../../src/base/error.ts'
-import type { FileHandle } from '../../../src/vfs/vfs.ts'
+import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
+import type { FileHandle, NewAttrs } from '../../../src/vfs/vfs.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import { balanced, bytes, NEW, onDisk, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
 
@@ -464,6 +465,70 @@ test('plain scp: a file that was replaced since its first WRITE is not mixed wit
 
   assert.equal(await onDisk(ada, 'a'), 'of two, which is longer')
   await balanced(ada)
+})
+
+test('plain scp: mode and times that are set meanwhile are the file’s, in place or not', async () => {
+  const times = { atime: 1000, mtime: 2000 }
+  const sets: ((vfs: StagedFileSystem, file: FileHandle, attrs: NewAttrs) => unknown)[] = [
+    (_, file, attrs) => file.setstat(attrs),
+    (vfs, _, attrs) => vfs.setstat(p('/a'), attrs),
+  ]
+  for (const set of sets) {
+    for (const [begin, expected] of [
+      ['AB', 'AB34567890'],
+      ['ABCDEF', 'ABCDEF7890'],
+      ['ABCDEFGHIJ', 'ABCDEFGHIJ'],
+    ] as const) {
+      await using ada = await stagedAccount()
+      const vfs = await ada.session()
+      await put(vfs, '/a', '1234567890')
+      const file = await vfs.open(p('/a'), UNTRUNCATED)
+      await file.write(bytes(begin), 0)
+      await set(vfs, file, { mode: 0o640 })
+      await set(vfs, file, times)
+
+      await file.close()
+
+      const { mode, atime, mtime } = await vfs.stat(p('/a'))
+      assert.deepEqual({ mode: mode & 0o777, atime, mtime }, { mode: 0o640, ...times })
+      assert.equal(await onDisk(ada, 'a'), expected)
+    }
+  }
+})
+
+test('plain scp: a WRITE after a mode and times keeps the mode, and is newer than the times', async () => {
+  for (const begin of ['AB', 'ABCDEF']) {
+    for (const next of [begin.length, 8]) {
+      await using ada = await stagedAccount()
+      const vfs = await ada.session()
+      await put(vfs, '/a', '1234567890')
+      const file = await vfs.open(p('/a'), UNTRUNCATED)
+      await file.write(bytes(begin), 0)
+      await file.setstat({ mode: 0o640, atime: 1000, mtime: 2000 })
+
+      await file.write(bytes('Z'), next)
+      await file.close()
+
+      const { mode, mtime } = await vfs.stat(p('/a'))
+      assert.equal(mode & 0o777, 0o640)
+      assert.ok(mtime > 2000)
+    }
+  }
+})
+
+test('plain scp: a mode that is not set stays what it was changed to meanwhile', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '1234567890')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('AB'), 0)
+  await file.setstat({ atime: 1000, mtime: 2000 })
+  await other.setstat(p('/a'), { mode: 0o600 })
+
+  await file.close()
+
+  const { mode, mtime } = await vfs.stat(p('/a'))
+  assert.deepEqual([mode & 0o777, mtime], [0o600, 2000])
 })
 
 test('plain scp: a CLOSE while what was staged goes into the old file waits for it, and holds nothing afterwards', async () => {
