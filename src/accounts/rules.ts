@@ -42,7 +42,7 @@ export function rightsOf(word: string): Rights {
   const near = nearest(word, known)
   throw new OpError(
     'EINVAL',
-    `"${escapeText(word)}" are no rights${near ? `, did you mean "${near}"?` : ''}: use ${known.join(', ')}, or some of ${Object.keys(ALL).join(',')}`,
+    `Unknown rights "${escapeText(word)}"${near ? `, did you mean "${near}"? Use` : ': use'} ${known.join(', ')}, or some of ${Object.keys(ALL).join(',')}`,
   )
 }
 

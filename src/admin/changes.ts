@@ -51,10 +51,10 @@ export function limitOf(text: string, read: (text: string) => number): number | 
   return /^(none|unlimited|no limit|no)$/i.test(text.trim()) ? null : read(text)
 }
 
-/** EINVAL. */
-export function count(text: string): number {
+/** EINVAL says what it can be. */
+export function count(text: string, such = '3, or none'): number {
   if (!/^\s*\d{1,15}\s*$/.test(text))
-    throw new OpError('EINVAL', `"${escapeText(text)}" is not a number: write one such as 3, or none`)
+    throw new OpError('EINVAL', `"${escapeText(text)}" is not a number: write one such as ${such}`)
   return Number(text)
 }
 

@@ -26,12 +26,20 @@ export function helpOn(topic: string, words: Words): string | undefined {
 export function unknownWord(line: readonly string[], words: Words): string {
   const names = Object.keys(words)
   const typed = line.slice(0, 2).join(' ')
+  const seconds = names.filter((name) => name.startsWith(`${line[0]} `)).map((name) => name.split(' ')[1]!)
+  if (seconds.length > 0 && (line.length === 1 || line[1]!.startsWith('-')))
+    return `"${escapeText(line[0]!)}" needs a second word: ${listed(seconds)}; help ${line[0]} tells how each goes`
   const near = nearest(typed, names)
   return [
     `Unknown command "${escapeText(typed)}"${near ? `, did you mean "${near}"?` : ''}`,
     `Commands: ${families(names).join('; ')}`,
     'help COMMAND tells how one goes, help tells of all',
   ].join('\n')
+}
+
+/** "list, add or lift". */
+function listed(words: readonly string[]): string {
+  return words.join(', ').replace(/, (\w+)$/, ' or $1')
 }
 
 /** "user add list show", "log": the words that begin alike together. */

@@ -32,9 +32,11 @@ export const QUOTA_WORDS: Readonly<Record<string, Word>> = {
       if (Object.keys(limits).length === 0) throw usageError(this.usage)
       const { version } = await parts.actions.show(actor, name!)
       const less = lessThanUsed(limits, await parts.actions.usage(actor, name!))
-      // A script has asked for it and is told; a person is asked.
-      if (less !== undefined && values.yes !== true && (await io.confirm(`${less} Set it?`)) === false)
-        throw new OpError('ECANCELED', 'Nothing was changed')
+      if (less !== undefined && values.yes !== true) {
+        const yes = await io.confirm(`${less} Set it?`)
+        if (yes === undefined) throw new OpError('EUSAGE', `${less} To set it all the same say --yes`)
+        if (!yes) throw new OpError('ECANCELED', 'Nothing was changed')
+      }
       await parts.actions.setQuota(actor, name!, limits, version)
       const usage = await parts.actions.usage(actor, name!)
       const may = usage.limit === null ? 'any number of bytes' : showBytes(usage.limit)

@@ -42,8 +42,8 @@ export interface MadeBan extends Ban {
 }
 
 /**
- * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or one that the setting
- * lets in whatever it does, or the time is over ten years; EPERM when it is where the admin comes from.
+ * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or the time is over
+ * ten years; EPERM when the setting lets it in whatever it does, or it is where the admin comes from.
  */
 export async function banAddress(asked: Asked, address: string, ms: number): Promise<MadeBan> {
   const { actor, parts } = asked
@@ -52,7 +52,7 @@ export async function banAddress(asked: Asked, address: string, ms: number): Pro
   if (ms > MOST_BAN) throw new OpError('EINVAL', 'A ban lasts at most ten years: write 3650d or less')
   if (desk.guard.allowed(address))
     throw new OpError(
-      'EINVAL',
+      'EPERM',
       `"${escapeText(address)}" is one of guard-allow: take it out of that setting first`,
     )
   if (actor.from !== CONSOLE_FROM && neighbourhood(actor.from) === neighbourhood(address))

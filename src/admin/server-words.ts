@@ -100,7 +100,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
       exactly(call.names, 0, this.usage)
       const { values, json, io } = call
       const desk = await deskOf(call)
-      const most = count(String(values.lines ?? '20'))
+      const most = count(String(values.lines ?? '20'), '20')
       const filter = String(values.filter ?? '')
       // One object a line, as the log has it.
       const print = (lines: readonly string[]): void => {

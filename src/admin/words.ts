@@ -21,6 +21,14 @@ export async function runWords(
   parts: WordsParts,
   io: WordsIO,
 ): Promise<number> {
+  let heard = false
+  const hearing: WordsIO = {
+    ...io,
+    input() {
+      heard = true
+      return io.input()
+    },
+  }
   try {
     const topic = helpAsked(words)
     const help = topic === undefined ? undefined : helpOn(topic, WORDS)
@@ -33,12 +41,15 @@ export async function runWords(
       throw new OpError('EUSAGE', unknownWord(topic === undefined ? words : topic.split(' '), WORDS))
     const { word, rest } = found
     const { values, positionals } = parse(word, rest)
-    await word.run({ actor, parts, io, names: positionals, values, json: values.json === true })
+    await word.run({ actor, parts, io: hearing, names: positionals, values, json: values.json === true })
     return 0
   } catch (error) {
     if (!isOpError(error)) throw error
-    io.complain(complaintOf(error, isForScripts(words)))
-    return error.code === 'EUSAGE' ? 2 : 1
+    // A value that cannot be is a word that is off; what came on standard input is none.
+    const off = error.code === 'EUSAGE' || (error.code === 'EINVAL' && !heard)
+    const said = off ? new OpError('EUSAGE', error.message, { cause: error }) : error
+    io.complain(complaintOf(said, isForScripts(words)))
+    return off ? 2 : 1
   } finally {
     await io.settled?.()
   }

@@ -147,7 +147,7 @@ test('console: a reader that has heard enough ends it without a word', { skip },
 test('console: a private key as --key is told by its sentence', { skip }, async () => {
   const { status, stderr } = await withServer(`key add ada --key ${server.key}`)
 
-  assert.deepEqual([status, stderr.split(':', 2)[1]], [1, ' That is a private key'])
+  assert.deepEqual([status, stderr.split(':', 2)[1]], [2, ' That is a private key'])
 })
 
 test('console: the socket is for its owner, and rubbish on it harms nobody', { skip }, async () => {

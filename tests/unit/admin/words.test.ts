@@ -37,6 +37,31 @@ test('words: an unknown one is answered with the nearest and a help that fits in
     for (const word of name.split(' ')) assert.ok(words.includes(word), word)
 })
 
+test('words: the first of two alone is told which second there are', async () => {
+  for (const [line, second] of [
+    ['quota', 'show or set'],
+    ['ban', 'list, add or lift'],
+    ['ban --json', 'list, add or lift'],
+  ] as const) {
+    const { status, complained } = await said(line)
+
+    assert.equal(status, 2)
+    assert.match(complained, new RegExp(`needs a second word: ${second}\\b`))
+  }
+})
+
+test('words: what a number and rights can be is said in their own words', async () => {
+  for (const [line, sentence] of [
+    ['user set ada --sessions many', '"many" is not a number: write one such as 3, or none'],
+    ['user set ada --rights readonly', 'Unknown rights "readonly", did you mean "read-only"? Use full, '],
+    ['user set ada --rights foo', 'Unknown rights "foo": use full, '],
+  ] as const) {
+    const { status, complained } = await said(line)
+
+    assert.deepEqual([status, complained.slice(0, sentence.length)], [2, sentence])
+  }
+})
+
 test('words: an option without its value is said in one sentence, and how the word goes', async () => {
   const { status, complained } = await said('quota set ada --files -3')
 
