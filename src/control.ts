@@ -37,9 +37,7 @@ export async function listenControl(
     socket.once('close', () => open.delete(socket))
     answer(socket, run).catch((error: unknown) => {
       failed(error)
-      socket.end(
-        `${JSON.stringify({ complain: 'Internal error, see the log' })}\n${JSON.stringify({ exit: 1 })}\n`,
-      )
+      socket.end(lineOf({ complain: 'Internal error, see the log' }) + lineOf({ exit: 1 }))
     })
   })
   const before = umask(0o177)
@@ -60,7 +58,7 @@ async function answer(
   run: (words: readonly string[], io: WordsIO) => Promise<number>,
 ): Promise<void> {
   const lines = linesOf<FromConsole>(socket)
-  const say = (message: FromServer): void => void socket.write(`${JSON.stringify(message)}\n`)
+  const say = (message: FromServer): void => void socket.write(lineOf(message))
   const first = await lines.next()
   const words = first.done || !('words' in first.value) ? undefined : first.value.words
   if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) return void socket.destroy()
@@ -102,7 +100,7 @@ export async function askServer(
     return undefined
   }
   socket.on('error', () => socket.destroy())
-  const say = (message: FromConsole): void => void socket.write(`${JSON.stringify(message)}\n`)
+  const say = (message: FromConsole): void => void socket.write(lineOf(message))
   say({ words })
   for await (const message of linesOf<FromServer>(socket)) {
     if ('print' in message) io.print(message.print)
@@ -116,6 +114,14 @@ export async function askServer(
   }
   io.complain('The server ended before it answered: look whether it did what you asked')
   return 1
+}
+
+/** readline takes U+2028 and U+2029 for line ends, too; JSON does not escape them. */
+function lineOf(message: FromServer | FromConsole): string {
+  const json = JSON.stringify(message).replace(/[\u2028\u2029]/g, (end) =>
+    end === '\u2028' ? '\\u2028' : '\\u2029',
+  )
+  return `${json}\n`
 }
 
 /** Ends when the socket does, in whatever way; a line that is too long or cannot be ends it. */

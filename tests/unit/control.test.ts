@@ -81,3 +81,20 @@ test('control: a server that ends with our words unread has ended before it answ
 
   assert.deepEqual(complaints, [ENDED])
 })
+
+test('control: words and input may hold whatever else is taken for a line end', async (t) => {
+  const folder = folderOf(t)
+  const strange = 'a\u2028b\u2029c\rd'
+  const heard: string[] = []
+  const run = async (words: readonly string[], io: WordsIO): Promise<number> => {
+    heard.push(...words, await io.input())
+    io.complain(strange)
+    return 7
+  }
+  await using _ = await listenControl(folder, run, (error) => assert.fail(String(error)), process.umask)
+  const { io, complaints } = listener()
+
+  const status = await askServer(folder, [strange], { ...io, input: async () => strange })
+
+  assert.deepEqual([status, heard, complaints], [7, [strange, strange], [strange]])
+})
