@@ -44,6 +44,11 @@ export class Book {
   #reserved = 0
   #files = 0
   #held: Held = { heldBytes: 0, heldFiles: 0 }
+  /**
+   * Whether all that all processes hold is known to be within the limits: a lease has said so, and since then no limit
+   * was lowered and nothing counted. Else what is given back is not held on to: it may be what the limit is passed by.
+   */
+  #within = { bytes: false, files: false }
   #modest = 0
   /** As it was when it was looked at last. */
   #around: Around = NOTHING
@@ -131,6 +136,7 @@ export class Book {
 
   give(bytes: number): void {
     this.#used -= bytes
+    if (!this.#within.bytes) this.#letGoBytes()
     if (this.#used + this.#around.used < 0) this.#checkSums()
   }
 
@@ -142,6 +148,7 @@ export class Book {
 
   release(bytes: number): void {
     this.#reserved = Math.max(0, this.#reserved - bytes)
+    if (!this.#within.bytes) this.#letGoBytes()
   }
 
   /** Bytes that were set aside are in a file now. */
@@ -164,6 +171,7 @@ export class Book {
 
   giveFile(): void {
     this.#files -= 1
+    if (!this.#within.files) this.#letGoFiles()
     if (this.#files + this.#around.files < 0) this.#checkSums()
   }
 
@@ -210,7 +218,9 @@ export class Book {
 
   /** The same, and gives back all that is held ahead of need. */
   square(): Awaitable<void> {
-    this.#held = { heldBytes: this.#used + this.#reserved, heldFiles: this.#files }
+    this.#within = { bytes: false, files: false }
+    this.#letGoBytes()
+    this.#letGoFiles()
     return this.#share.report(this.#state)
   }
 
@@ -236,6 +246,14 @@ export class Book {
     }
   }
 
+  #letGoBytes(): void {
+    this.#held = { ...this.#held, heldBytes: this.#used + this.#reserved }
+  }
+
+  #letGoFiles(): void {
+    this.#held = { ...this.#held, heldFiles: this.#files }
+  }
+
   #fits(bytes: number, files: number): boolean {
     return (
       this.#used + this.#reserved + bytes <= this.#held.heldBytes &&
@@ -253,12 +271,17 @@ export class Book {
     const need = {
       bytes: Math.max(0, this.#used + this.#reserved + bytes - this.#held.heldBytes),
       files: files === 0 ? 0 : Math.max(0, this.#files + files - this.#held.heldFiles),
-      slack: this.#modest > 0 ? NO_SLACK : SLACK,
+      // What is counted may be more than the limit: nothing is held ahead then.
+      slack: this.#modest > 0 || this.#quiet !== undefined ? NO_SLACK : SLACK,
     }
     if (this.#modest > 0) this.#modest -= 1
     const asked = this.#held
+    // As it was when it was asked: what comes meanwhile makes it unknown again.
+    const within = this.#quiet === undefined ? this.#within : undefined
     return then(this.#share.lease(this.#state, need), (held) => {
       if (held === undefined) return false
+      if (within !== undefined && need.bytes > 0) within.bytes = true
+      if (within !== undefined && need.files > 0) within.files = true
       // What was given meanwhile to somebody else in this process stays given.
       this.#held = {
         heldBytes: this.#held.heldBytes + held.heldBytes - asked.heldBytes,

@@ -103,19 +103,24 @@ export class Shelved {
     return kept
   }
 
-  /** Takes what was replaced off the list for `restore`: its bytes are no longer reserved. ENOENT. */
+  /** Takes what was replaced off the list for `restore`. Its bytes stay reserved: they are the caller's now. ENOENT. */
   takeKept(path: VirtualPath): ShelvedFile {
     const file = this.#for(path, 'kept').at(-1)
     if (file === undefined)
       throw new OpError('ENOENT', `Nothing that "${shown(path)}" replaced is kept`, { path })
-    this.#parts.book.release(file.size)
     this.#parts.store.removeShelved(this.#parts.account, file.id)
     return { ...file, owner: this.#parts.owner }
   }
 
   /** What `takeKept` gave was not used after all. */
   putBack(file: ShelvedFile): void {
-    this.#lay(file, file.size)
+    const { account, store, book } = this.#parts
+    try {
+      store.putShelved(account, file)
+    } catch (error) {
+      book.release(file.size)
+      throw error
+    }
   }
 
   /** An overwrite begins to be staged as `id`. An interrupted one of the name is given up. */

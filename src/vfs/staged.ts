@@ -229,7 +229,15 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       await book.whenRoom(0, 1, () => {
         const file = shelved.takeKept(target)
         try {
-          substitute(file.id, file.size, 0, target, { shelf, shelved, partials, book, inodes, writers, stat })
+          substitute(file.id, file.size, file.size, target, {
+            shelf,
+            shelved,
+            partials,
+            book,
+            inodes,
+            writers,
+            stat,
+          })
         } catch (error) {
           shelved.putBack(file)
           throw error

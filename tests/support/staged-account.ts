@@ -40,6 +40,8 @@ export interface StagedAccount extends AsyncDisposable {
   readonly staging: string
   readonly book: Book
   readonly database: DatabaseSync
+  /** An admin sets the quota. */
+  limit(bytes: number | null, files?: number | null): Promise<void>
   /** A new session, as from this address. */
   session(address?: string): Promise<StagedFileSystem>
 }
@@ -98,6 +100,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     staging: join(folder, 'staging', 'ada'),
     book,
     database,
+    limit: async (bytes, files = null) => books.setLimits('ada', { bytes, files }),
     session: (address = '192.0.2.1') => homes.open('ada', { session: `s${++sessions}`, address }),
     async [Symbol.asyncDispose]() {
       homes[Symbol.dispose]()

@@ -57,6 +57,13 @@ async function take(book: Book, bytes: number): Promise<void> {
   book.take(bytes, '/f')
 }
 
+async function takeFiles(book: Book, count: number): Promise<void> {
+  for (let entry = 0; entry < count; entry++) {
+    await book.ensure(0, 1)
+    book.takeFile('/f')
+  }
+}
+
 const refused = (error: unknown): boolean => isOpError(error, 'EDQUOT')
 
 for (const [name, through] of [
@@ -229,6 +236,89 @@ for (const [name, through] of [
     b.book.give(60)
     await take(again, 100)
     assert.equal((await a.books.usage('ada')).used, 100)
+  })
+
+  test(`books over ${name}: what is removed while an account is over a lower limit makes no room above it`, async () => {
+    await using ada = await serve({ bytes: 100 * MIB, files: 100 }, { bytes: 0, files: 0 }, through)
+    const { book, books } = await ada.start()
+    await take(book, 7 * MIB)
+    book.reserve(MIB, '/kept')
+    await takeFiles(book, 10)
+    await books.setLimits('ada', { bytes: MIB, files: 5 })
+
+    book.give(7 * MIB)
+    book.release(MIB)
+    for (let entry = 0; entry < 10; entry++) book.giveFile()
+
+    await assert.rejects(take(book, MIB + 1), refused)
+    await take(book, MIB)
+    await assert.rejects(take(book, 1), refused)
+    await takeFiles(book, 5)
+    await assert.rejects(takeFiles(book, 1), refused)
+  })
+
+  test(`books over ${name}: of several processes none has room before all are below a lower limit`, async () => {
+    await using ada = await serve({ bytes: 1000, files: 100 }, { bytes: 0, files: 0 }, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    for (const { book } of [a, b]) {
+      await take(book, 60)
+      await takeFiles(book, 6)
+    }
+    await b.books.setLimits('ada', { bytes: 50, files: 5 })
+
+    a.book.give(60)
+    for (let entry = 0; entry < 6; entry++) a.book.giveFile()
+    await assert.rejects(take(a.book, 1), refused)
+    await assert.rejects(takeFiles(a.book, 1), refused)
+    b.book.give(30)
+    for (let entry = 0; entry < 3; entry++) b.book.giveFile()
+
+    await take(a.book, 15)
+    await take(b.book, 5)
+    await takeFiles(b.book, 2)
+    for (const { book } of [a, b]) {
+      await assert.rejects(take(book, 1), refused)
+      await assert.rejects(takeFiles(book, 1), refused)
+    }
+  })
+
+  test(`books over ${name}: what a new process removes of an account over its limit makes no room above it`, async () => {
+    await using ada = await serve({ bytes: 50, files: 5 }, { bytes: 80, files: 8 }, through)
+    const { book } = await ada.start()
+
+    book.give(80)
+    for (let entry = 0; entry < 8; entry++) book.giveFile()
+
+    await assert.rejects(take(book, 51), refused)
+    await take(book, 50)
+    await takeFiles(book, 5)
+    await assert.rejects(takeFiles(book, 1), refused)
+  })
+
+  test(`books over ${name}: what is removed after a count that found more than the limit makes no room above it`, async () => {
+    const disk = { bytes: 0, files: 0 }
+    await using ada = await serve({ bytes: 100, files: 10 }, async () => disk, through)
+    const [a, b] = [await ada.start(), await ada.start()]
+    for (const { book } of [a, b]) {
+      await take(book, 50)
+      await takeFiles(book, 5)
+    }
+    Object.assign(disk, { bytes: 150, files: 15 })
+    a.book.give(1000)
+    await a.books.usage('ada')
+
+    for (const { book } of [a, b]) {
+      book.give(30)
+      for (let entry = 0; entry < 3; entry++) book.giveFile()
+    }
+
+    await assert.rejects(take(a.book, 11), refused)
+    await take(b.book, 10)
+    await takeFiles(b.book, 1)
+    for (const { book } of [a, b]) {
+      await assert.rejects(take(book, 1), refused)
+      await assert.rejects(takeFiles(book, 1), refused)
+    }
   })
 }
 

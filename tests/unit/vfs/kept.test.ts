@@ -228,6 +228,26 @@ test('restore: what cannot be brought back stays kept', async () => {
   assert.equal(await onDisk(ada, 'a'), 'the old')
 })
 
+test('restore: in an account over a lower limit brings the old file back, or leaves it kept', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'x'.repeat(60))
+  await put(vfs, '/a', 'y'.repeat(30))
+  await ada.limit(50)
+
+  await withoutRename(() => refuses('EIO', () => vfs.restore(p('/a'))))
+
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
+    [{ kind: 'kept', size: 60 }],
+  )
+  await balanced(ada)
+  await vfs.restore(p('/a'))
+  assert.equal(await onDisk(ada, 'a'), 'x'.repeat(60))
+  assert.equal(ada.book.usage.reserved, 0)
+  await balanced(ada)
+})
+
 /** `act` on a disk that renames nothing. */
 async function withoutRename(act: () => Promise<void>): Promise<void> {
   const broken = mock.method(fs, 'renameSync', () => {
