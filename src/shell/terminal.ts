@@ -68,6 +68,10 @@ export function openTerminal({ channel, signal }: Session, pty: Pty): Terminal {
   }
   const changed = (): Promise<void> => new Promise((resolve) => wakes.push(resolve))
   signal.addEventListener('abort', wake)
+  // readline draws its prompt anew, also where there is none: while a command runs.
+  pty.onResize(() => {
+    if (interrupt === undefined && !diverted) output.emit('resize')
+  })
 
   async function read(): Promise<void> {
     for await (const chunk of channel.input) {
@@ -194,7 +198,6 @@ function outputOf(channel: Session['channel'], pty: Pty): Terminal['output'] {
       )
     },
   })
-  pty.onResize(() => output.emit('resize'))
   return Object.defineProperties(output, {
     isTTY: { value: true },
     columns: { get: () => Math.max(10, pty.columns) },

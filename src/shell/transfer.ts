@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { TerminalTransfer } from '../commands/command.ts'
@@ -88,11 +89,11 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
         continue
       }
       const text = elsewhere.line()
-      if (text !== shownLine) await say(`\r\x1b[2K${text}`)
+      if (text !== shownLine) await say(`${wipeOf(shownLine, terminal)}${text}`)
       shownLine = text
       const end = await elsewhere.ended()
       if (end === undefined) continue
-      await say(`\r\x1b[2K${end}\n`)
+      await say(`${wipeOf(shownLine, terminal)}${end}\n`)
       return undefined
     }
   }
@@ -153,6 +154,12 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
       for (const sentence of refusals) await say(sentence)
     },
   }
+}
+
+/** Takes a line off the screen again, and the rows below that a window which became narrow has folded it into. */
+function wipeOf(line: string, { output }: Terminal): string {
+  const below = Math.max(0, Math.ceil(stringWidth(line) / output.columns) - 1)
+  return below === 0 ? '\r\x1b[2K' : `\x1b[${below}A\r\x1b[J`
 }
 
 /** Until the terminal's own program has ended, or nobody waits any more. */

@@ -147,3 +147,21 @@ test(
       }
     }),
 )
+
+test('elsewhere: a window that becomes narrow keeps nothing of the bar that was wide', { skip }, () =>
+  inFolder(async (terminal) => {
+    const name = 'slow.bin'
+    writeFileSync(join(server.home('ada'), FOLDER, name), noise(3_000_000))
+    const mine = ownFolder('fetched while narrow')
+    const line = await told(terminal, `get ${name}`, 'scp')
+    const pasted = paste(line, mine)
+    await terminal.sees(/^slow\.bin  \[#+\.+\] \d+ %  .* of 2\.86 MiB  .*\/s$/m)
+
+    await terminal.resize(40, 30)
+    const shown = await terminal.sees(/^\d+ %  .* of 2\.86 MiB .*\/s$/m)
+    assert.doesNotMatch(shown, /\[#/)
+    assert.doesNotMatch(shown, /2024>$/)
+    assert.equal((await pasted).status, 0)
+    await terminal.sees(/Sent "/)
+  }),
+)

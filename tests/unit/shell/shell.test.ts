@@ -22,6 +22,7 @@ function openShell(idleMs = IDLE_MS) {
   const keys: Uint8Array[] = []
   let wake = (): void => {}
   let shown = ''
+  let resized = (): void => {}
   async function* input(): AsyncGenerator<Uint8Array> {
     for (;;) {
       const next = keys.shift()
@@ -57,13 +58,24 @@ function openShell(idleMs = IDLE_MS) {
   const done = serve({
     ...session,
     channel: bytes,
-    request: { type: 'shell', pty: { term: 'xterm', columns: 80, rows: 24, onResize() {} } },
+    request: {
+      type: 'shell',
+      pty: {
+        term: 'xterm',
+        columns: 80,
+        rows: 24,
+        onResize(listener) {
+          resized = listener
+        },
+      },
+    },
   }).then((ended) => {
     status = ended
   })
   return {
     shown: () => shown,
     status: () => status,
+    resize: () => resized(),
     async type(text: string) {
       keys.push(Buffer.from(text))
       wake()
@@ -166,4 +178,28 @@ for (const line of ['bye\n', 'exit\r'])
     await ada.type(line)
 
     assert.equal(ada.status(), 0)
+  })
+
+for (const line of ['put', 'md5 x'])
+  test(`shell: while ${line} waits, a window that changes gets no prompt; afterwards it does`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    await using ada = openShell()
+    await ada.type('p')
+    const typed = ada.shown().length
+    ada.resize()
+    await settle()
+    assert.match(ada.shown().slice(typed), /ada.*:\/> p/)
+
+    await ada.type(`\x7f${line}\r`)
+    const begun = ada.shown().length
+    ada.resize()
+    await settle()
+    assert.doesNotMatch(ada.shown().slice(begun), /:\/>/)
+
+    await ada.type('\x03')
+    for (let at = 0; at < 3; at++) {
+      t.mock.timers.tick(3_000)
+      await settle()
+    }
+    assert.match(ada.shown().slice(begun), /:\/>/)
   })
