@@ -1,6 +1,7 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { lost } from '../ssh/dial.ts'
+import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import type { OpenFlags, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
@@ -50,7 +51,19 @@ export async function putFile(
   const file = await source.vfs.open(source.path, { read: true })
   try {
     const opened = { file, stat: await file.stat(), name: source.name }
-    return await send(opened, target, attempt, listed)
+    let reached = 0
+    const parts: typeof attempt.parts = {
+      ...attempt.parts,
+      onProgress(done, from) {
+        reached = done
+        attempt.parts.onProgress(done, from)
+      },
+    }
+    try {
+      return await send(opened, target, { ...attempt, parts }, listed)
+    } catch (error) {
+      throw isNoRoom(error) ? withRest(error, opened.stat.size - reached) : error
+    }
   } finally {
     await file.close()
   }

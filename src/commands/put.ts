@@ -1,5 +1,6 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { prefixMd5, proved, type Token } from '../transfer/proved.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
@@ -47,11 +48,17 @@ export const put: Command = {
       )
     }
     const whole = md5Of(call, 'whole-md5')
-    const file =
-      token === undefined
-        ? await context.vfs.open(path, { read: true, write: true, create: true, truncate: true })
-        : await proved(path, name, token, hashing(context))
-    const { md5, end } = await store(context, file, name, token?.offset ?? 0, size, whole)
+    const from = token?.offset ?? 0
+    let file: FileHandle
+    try {
+      file =
+        token === undefined
+          ? await context.vfs.open(path, { read: true, write: true, create: true, truncate: true })
+          : await proved(path, name, token, hashing(context))
+    } catch (error) {
+      throw isNoRoom(error) && size !== undefined ? withRest(error, size - from) : error
+    }
+    const { md5, end } = await store(context, { file, name, from, size, whole, isNew: there === undefined })
     await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
   },
 }
@@ -93,14 +100,31 @@ async function statOf({ vfs }: CommandContext, path: VirtualPath): Promise<Stat 
   }
 }
 
+interface Upload {
+  readonly file: FileHandle
+  readonly name: string
+  readonly from: number
+  /** As it was announced. */
+  readonly size: number | undefined
+  /** MD5 of the whole, as it was announced. */
+  readonly whole: string | undefined
+  /** Nothing is replaced. */
+  readonly isNew: boolean
+}
+
+/** What is to come, where that is known, and what becomes of the bytes that came. */
+function noRoom(refusal: OpError, came: number, size: number | undefined, isNew: boolean): OpError {
+  const error = size === undefined ? refusal : withRest(refusal, size - came)
+  if (came === 0) return error
+  const orRemove = isNew ? ', or remove them by rm' : ''
+  const kept = `The ${came} bytes that came are kept: with more room go on by put --offset and --md5${orRemove}`
+  return new OpError(error.code, `${error.message}. ${kept}`, { cause: error })
+}
+
 /** The input to its end. One that ends too early, is lost or is other content leaves what came unfinished. */
 async function store(
   context: CommandContext,
-  file: FileHandle,
-  name: string,
-  from: number,
-  size: number | undefined,
-  whole: string | undefined,
+  { file, name, from, size, whole, isNew }: Upload,
 ): Promise<{ md5: string; end: number }> {
   // In a script lines follow: then only what was announced is the file's.
   const left = size === undefined ? undefined : Math.max(0, size - from)
@@ -129,7 +153,7 @@ async function store(
     }
   } catch (error) {
     await file.abandon()
-    throw error
+    throw isNoRoom(error) ? noRoom(error, at, size, isNew) : error
   }
   await file.close()
   return { md5, end: at }

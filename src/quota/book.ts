@@ -322,11 +322,14 @@ export class Book {
       if (makeRoom(bytes) && (this.#fits(bytes, 0) || this.#leaseNow(bytes, 0))) return
     }
     const free = this.free
-    const limit = this.#around.limits.bytes
+    const { limits, used, reserved } = this.#around
+    const limit = limits.bytes
     if (limit === null) throw new OpError('EDQUOT', 'The account is gone', { path })
+    // The limit may have been lowered below it. What others hold ahead of need is not free.
+    const taken = Math.max(limit - free, used + reserved + this.#used + this.#reserved)
     throw new OpError(
       'EDQUOT',
-      `Quota used up: ${showBytes(limit - free)} of ${showBytes(limit)}, ${showBytes(bytes - free)} more needed`,
+      `Quota used up: ${showBytes(taken)} of ${showBytes(limit)}, ${showBytes(free)} free`,
       { path },
     )
   }

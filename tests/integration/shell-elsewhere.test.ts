@@ -155,10 +155,10 @@ test('elsewhere: a window that becomes narrow keeps nothing of the bar that was 
     const mine = ownFolder('fetched while narrow')
     const line = await told(terminal, `get ${name}`, 'scp')
     const pasted = paste(line, mine)
-    await terminal.sees(/^slow\.bin  \[#+\.+\] \d+ %  .* of 2\.86 MiB  .*\/s$/m)
+    await terminal.sees(/^slow\.bin {2}\[#+\.+\] \d+ % {2}.* of 2\.86 MiB {2}.*\/s$/m)
 
     await terminal.resize(40, 30)
-    const shown = await terminal.sees(/^\d+ %  .* of 2\.86 MiB .*\/s$/m)
+    const shown = await terminal.sees(/^\d+ % {2}.* of 2\.86 MiB .*\/s$/m)
     assert.doesNotMatch(shown, /\[#/)
     assert.doesNotMatch(shown, /2024>$/)
     assert.equal((await pasted).status, 0)

@@ -436,7 +436,7 @@ test('books: what is kept is given up before a write is refused, after the slack
   await take(a.book, 40)
   assert.equal(kept, 0)
   await assert.rejects(take(a.book, 1), {
-    message: 'Quota used up: 100 B of 100 B, 1 B more needed',
+    message: 'Quota used up: 100 B of 100 B, 0 B free',
   })
 })
 
@@ -528,4 +528,18 @@ test('books: a count in which another process did not hold still is not believed
   const { used } = await books.usage('ada')
 
   assert.deepEqual({ used, counts }, { used: 20, counts: 2 })
+})
+
+test('books: who has more than a limit allows hears how much that is', async () => {
+  await using ada = await serve({ bytes: 500, files: null }, { bytes: 796, files: 1 })
+  const { book } = await ada.start()
+
+  await assert.rejects(take(book, 1), { message: 'Quota used up: 796 B of 500 B, 0 B free' })
+})
+
+test('books: what is refused as too much hears what is free, whatever it asked for', async () => {
+  await using ada = await serve({ bytes: 500, files: null }, { bytes: 300, files: 1 })
+  const { book } = await ada.start()
+
+  await assert.rejects(take(book, 201), { message: 'Quota used up: 300 B of 500 B, 200 B free' })
 })
