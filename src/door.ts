@@ -11,6 +11,7 @@ import type { Middleware, Session } from './ssh/session.ts'
 import { followed, type LiveTransfers } from './transfer/live.ts'
 import { Fresh, type FreshParts } from './vfs/fresh.ts'
 import type { OpenHomes } from './vfs/home.ts'
+import { inTurns } from './vfs/in-turns.ts'
 import { permitted } from './vfs/permitted.ts'
 import { Throttle, throttled } from './vfs/throttle.ts'
 import type { FileHandle, OpenFlags, VirtualFileSystem, VirtualPath } from './vfs/vfs.ts'
@@ -133,7 +134,7 @@ export function openDoor({ accounts, homes, clock, transfers, fresh: making }: D
         if (request.type !== 'exec' || !isScp(request.command)) return slow
         return followed(slow, { ...facts, path, since: clock.now() }, flags, transfers)
       }
-      return {
+      const ours: VirtualFileSystem = {
         ...tree,
         open: (path, flags, attrs) =>
           then(tree.open(path, flags, attrs), (file) => capped(file, path, flags)),
@@ -142,6 +143,8 @@ export function openDoor({ accounts, homes, clock, transfers, fresh: making }: D
             then(tree.resume!(path, size), (file) => capped(file, path, { read: true, write: true })),
         }),
       }
+      // SFTP requests have an order of their own, which sees to that.
+      return request.type === 'subsystem' ? ours : inTurns(ours, clock.elapsed)
     },
     changed: ({ name, rate }) => seats.get(name)?.throttle.set(rate),
     mayLeave: (account) => !seats.has(account),
