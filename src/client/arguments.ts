@@ -42,6 +42,7 @@ export interface Settings {
   readonly quiet: boolean
   readonly json: boolean
   readonly long: boolean
+  readonly human: boolean
   readonly parents: boolean
   readonly retryMs: number
   readonly dataPath: 'fast' | 'plain'
@@ -66,7 +67,8 @@ const OPTIONS = {
   verify: { type: 'boolean' },
   'retry-for': { type: 'string' },
   'data-path': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
+  human: { type: 'boolean', short: 'h' },
+  help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const
 
@@ -90,6 +92,7 @@ A place at a server may be written as sftp://user@host:port/path, too.
   -r              folders with all that is in them
   -p              keep times and permissions; with mkdir: make the folders above, too
   -f              replace what is there
+  -l, -h          with ls: rights, size and time; sizes such as 1.5 MiB
   --restart       begin again where an earlier try left a part
   --trust-size    go on by size where the server cannot tell MD5s
   --no-verify     do not compare the MD5 of the whole
@@ -103,7 +106,8 @@ Passwords come from the prompt, SSH_ASKPASS or MINIFTP_PASSWORD. Exit status: 0 
 /** EUSAGE with what to write instead. */
 export function parseArguments(words: readonly string[]): Asked {
   const { values, positionals } = parsed(words)
-  if (values.help) return { do: 'help' }
+  // As everywhere -h is help, and with ls a way to write sizes.
+  if (values.help || (values.human && positionals[0] !== 'ls')) return { do: 'help' }
   if (values.version) return { do: 'version' }
   const settings: Settings = {
     port: values.port === undefined ? undefined : parsePort(values.port),
@@ -123,6 +127,7 @@ export function parseArguments(words: readonly string[]): Asked {
     quiet: values.quiet === true,
     json: values.json === true,
     long: values.long === true,
+    human: values.human === true,
     parents: values.parents === true || values.preserve === true,
     retryMs: values['retry-for'] === undefined ? RETRY_MS : retryOf(values['retry-for']),
     dataPath: dataPathOf(values['data-path']),
@@ -134,7 +139,7 @@ export function parseArguments(words: readonly string[]): Asked {
       const near = nearest(first, VERBS)
       throw new OpError(
         'EUSAGE',
-        `"${first}" is no command${near === undefined ? '' : `, did you mean "${near}"?`} There are ${VERBS.join(', ')}`,
+        `"${first}" is no command${near === undefined ? ': there' : `, did you mean "${near}"? There`} are ${VERBS.join(', ')}`,
       )
     }
     return { do: 'prompt', target: withPort(promptTarget(first), settings), settings }

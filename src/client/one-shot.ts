@@ -20,6 +20,7 @@ export function linesOf(asked: Extract<Asked, { do: 'ls' | 'rm' | 'mkdir' | 'md5
   const flags: Readonly<Record<typeof asked.do, readonly (readonly [boolean, string])[]>> = {
     ls: [
       [settings.long, '-l'],
+      [settings.human, '-h'],
       [settings.json, '--json'],
     ],
     rm: [

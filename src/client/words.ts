@@ -26,13 +26,18 @@ export interface ClientWords extends Language {
 }
 
 const OPTIONS: CommandOptions = {
-  recursive: { type: 'boolean', short: 'r' },
-  preserve: { type: 'boolean', short: 'p' },
-  force: { type: 'boolean', short: 'f' },
-  restart: { type: 'boolean' },
+  recursive: { type: 'boolean', short: 'r', about: ['a folder with all in it'] },
+  preserve: { type: 'boolean', short: 'p', about: ['keep times and permissions'] },
+  force: { type: 'boolean', short: 'f', about: ['replace what is there'] },
+  restart: { type: 'boolean', about: ['begin again where an earlier try left a part'] },
   partial: { type: 'boolean' },
-  'trust-size': { type: 'boolean' },
-  'no-verify': { type: 'boolean' },
+  'trust-size': { type: 'boolean', about: ['go on by size where the server cannot tell MD5s'] },
+  'no-verify': { type: 'boolean', about: ['do not compare the MD5 of the whole'] },
+}
+
+const GET_OPTIONS: CommandOptions = {
+  ...OPTIONS,
+  partial: { type: 'boolean', about: ['a file as it is though its upload was not finished'] },
 }
 
 export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
@@ -72,7 +77,7 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
     name: 'get',
     usage: 'get [-rpf] FILE [DIR [NAME]]',
     summary: 'fetch a file; -r: a folder with all in it',
-    options: OPTIONS,
+    options: GET_OPTIONS,
     async run(call) {
       const [file, folder, name, ...more] = call.args
       if (file === undefined) throw usageError(call.command)
@@ -85,7 +90,7 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
     name: 'mget',
     usage: 'mget [-rpf] FILE...',
     summary: 'fetch several files; patterns such as *.txt',
-    options: OPTIONS,
+    options: GET_OPTIONS,
     async run(call) {
       if (call.args.length === 0) throw usageError(call.command)
       await mover.fetch(call.args.map(literal), '', wishes(call), call.context.signal)

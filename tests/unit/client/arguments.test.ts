@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isOpError } from '../../../src/base/error.ts'
 import { parseArguments } from '../../../src/client/arguments.ts'
+import { linesOf } from '../../../src/client/one-shot.ts'
 
 test('arguments: a value that an option cannot take is a usage error, and says what it takes', () => {
   for (const [option, value, takes] of [
@@ -32,6 +33,8 @@ test('arguments: what is off is said in one line', () => {
   for (const [words, why] of [
     [['-o', '-x', 'h'], /^Option '-o' argument is ambiguous; miniftp --help tells all$/],
     [['--fast'], /^Unknown option '--fast'; miniftp --help tells all$/],
+    [['zzz', 'a'], /^"zzz" is no command: there are put, get, ls, rm, mkdir, md5$/],
+    [['putt', 'a'], /^"putt" is no command, did you mean "put"\? There are put, /],
   ] as const)
     assert.throws(
       () => parseArguments(words),
@@ -47,4 +50,16 @@ test('arguments: times, jobs and keys are read', () => {
   assert.deepEqual(asked.target, { user: 'ada', host: 'h', port: 8808 })
   assert.deepEqual([asked.settings.retryMs, asked.settings.jobs], [30_000, 4])
   assert.deepEqual(asked.settings.keys, ['a', 'b'])
+})
+
+test('arguments: -h is help, and with ls how sizes are written', () => {
+  assert.equal(parseArguments(['-h']).do, 'help')
+  assert.equal(parseArguments(['put', '-h']).do, 'help')
+  assert.equal(parseArguments(['ls', '--help', 'h:']).do, 'help')
+
+  const asked = parseArguments(['ls', '-lh', 'ada@h:photos'])
+
+  assert.equal(asked.do, 'ls')
+  if (asked.do !== 'ls') return
+  assert.deepEqual(linesOf(asked), ['ls -l -h \\p\\h\\o\\t\\o\\s'])
 })

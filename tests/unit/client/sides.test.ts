@@ -11,7 +11,7 @@ import { virtualPath } from '../../../src/vfs/path.ts'
 function sides({ isAway = false } = {}) {
   const lines: { readonly end: () => void }[] = []
   const complaints: string[] = []
-  const printed = { once: (): void => {} }
+  const printed = { once: (_line: string): void => {} }
   const link = {
     async line() {
       await Promise.resolve()
@@ -36,7 +36,7 @@ function sides({ isAway = false } = {}) {
     user: 'ada',
     screen: {
       write: async () => {},
-      print: () => printed.once(),
+      print: (line) => printed.once(line),
       complain: (line) => void complaints.push(line),
       columns: () => undefined,
       colours: false,
@@ -84,4 +84,17 @@ test('sides: what needs no server is done without one', async () => {
   await assert.rejects(both.run('lsp', running()), (error) => isOpError(error, 'EUSAGE'))
   for (const word of ['ls', 'put f', 'mput f', 'get f'])
     await assert.rejects(both.run(word, running()), (error) => isOpError(error, 'ECONNREFUSED'), word)
+})
+
+test('sides: help tells each option of the words that move files', async () => {
+  const { both, printed } = sides()
+  const told: string[] = []
+  printed.once = (line) => void told.push(line)
+
+  await both.run('help put', running())
+  await both.run('help mget', running())
+
+  for (const option of ['-r, --recursive', '-p, --preserve', '-f, --force', '--restart', '--no-verify'])
+    for (const text of told) assert.ok(text.includes(option), text)
+  assert.ok(told[1]!.includes('--partial') && !told[0]!.includes('--partial'))
 })
