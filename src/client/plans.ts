@@ -123,6 +123,7 @@ export async function planGet(
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none here`)
   // Its own root: no link in it, old or new, leads a file out of it.
   const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
+  const prefix = prefixOf(target, into)
   const jobs: Job[] = []
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 ? listings() : undefined
@@ -134,7 +135,7 @@ export async function planGet(
     if (found.kind === 'file') {
       const isPartial = (await listing?.(line, parentOf(path)))?.has(nameOf(path))
       const known = isPartial === undefined ? undefined : { stat: found, isPartial, isNew: false }
-      jobs.push(getJob(path, root, own, found.size, wishes, known))
+      jobs.push(getJob(path, { root, prefix }, own, found.size, wishes, known))
     } else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(path)}" is no regular file`)
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
@@ -150,7 +151,7 @@ export async function planGet(
       })
       for await (const file of files)
         jobs.push(
-          getJob(file.path, root, below(own, file.names), file.stat.size, wishes, {
+          getJob(file.path, { root, prefix }, below(own, file.names), file.stat.size, wishes, {
             stat: file.stat,
             isPartial: partial.has(file.names.at(-1)!),
             isNew,
@@ -204,16 +205,22 @@ function listings(): Listings {
   }
 }
 
+/** What a person wrote before the names below the folder that `target` (byte string) is, or lies in. */
+function prefixOf(target: string, isFolder: boolean): string {
+  const prefix = isFolder ? `${target}/` : target.slice(0, target.lastIndexOf('/') + 1)
+  return prefix.replace(/\/+$/, '/').replace(/^\.\/$/, '')
+}
+
 function getJob(
   source: VirtualPath,
-  root: VirtualFileSystem,
+  { root, prefix }: { readonly root: VirtualFileSystem; readonly prefix: string },
   path: VirtualPath,
   size: number,
   wishes: TransferWishes,
   known?: Listed,
 ): Job {
   const memory = newGet()
-  const name = shown(path.slice(1))
+  const name = shown(prefix + path.slice(1))
   return {
     verb: 'get',
     name: shown(source),

@@ -68,7 +68,7 @@ test('client: a file that changed at the server after a cut is told with both MD
   assert.equal(refused.status, 1)
   assert.match(
     refused.stderr,
-    /Same name, different content: the MD5 of the first \d+ bytes of "remote.bin.part" is [0-9a-f]{32} at the server and [0-9a-f]{32} here; nothing was changed/,
+    /Same name, different content: the MD5 of the first \d+ bytes of "into\/remote.bin.part" is [0-9a-f]{32} at the server and [0-9a-f]{32} here; nothing was changed/,
   )
   assert.ok(refused.stderr.includes(before))
   assert.equal(md5(here('into/remote.bin.part')), before)
@@ -88,7 +88,7 @@ test('client: a file that became smaller at the server than the part here is ano
   assert.equal(refused.status, 1)
   assert.match(
     refused.stderr,
-    /"smaller.bin.part" has 2000 bytes here and only 1000 at the server: it is another file and nothing was changed/,
+    /"smaller\/smaller.bin.part" has 2000 bytes here and only 1000 at the server: it is another file and nothing was changed/,
   )
   assert.equal(statSync(here('smaller/smaller.bin.part')).size, 2000)
 })
@@ -121,7 +121,7 @@ test('client: a folder in the place of the file is told, both ways', async () =>
 
   assert.deepEqual([put.status, get.status, tree.status], [1, 1, 1])
   assert.match(put.stderr, /"\/d\/f" is a folder: name a file/)
-  assert.match(get.stderr, /"g" is a folder here: name a file, or remove it/)
+  assert.match(get.stderr, /"d\/g" is a folder here: name a file, or remove it/)
   assert.match(tree.stderr, /"\/d" is a folder: fetch it with -r/)
 })
 
@@ -150,7 +150,7 @@ test('client: no room here ends with a sentence, and the part is kept for the ne
 
   assert.match(
     done.stderr,
-    /No room left here for "room.bin": \d+ more bytes are needed. What came is kept in "room.bin.part"; make room and say the same again/,
+    /No room left here for "tiny\/room.bin": \d+ more bytes are needed. What came is kept in "tiny\/room.bin.part"; make room and say the same again/,
   )
   assert.match(done.stdout, /first 1\n\d+ tiny\/room.bin.part\n/, done.stderr)
   assert.match(done.stdout, /went on at .*\nsecond 0\n/)

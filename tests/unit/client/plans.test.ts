@@ -93,6 +93,27 @@ test('fetching several files: asks once a folder which are unfinished, and refus
   await assert.rejects(jobs[1]!.run(line, running), { code: 'EBUSY' })
 })
 
+test('fetching a file: it is told where it goes as the folder was written', async () => {
+  const { line } = await serving(CONTENT)
+  await using life = new AsyncDisposableStack()
+  const parts = { ...planned(life), folder: virtualPath(Buffer.from(folder).toString('latin1')) }
+  const source = virtualPath('/tree/deep/1')
+
+  for (const [target, told] of [
+    ['.', '1'],
+    ['./', '1'],
+    ['tree', 'tree/1'],
+    ['tree//', 'tree/1'],
+    ['tree/other', 'tree/other'],
+    ['other', 'other'],
+    [`${folder}/tree`, `${folder}/tree/1`],
+  ] as const) {
+    const [job] = await planGet([source], target, !target.endsWith('other'), line, parts)
+
+    assert.equal(job?.target, told)
+  }
+})
+
 test('sending again what this run began: what a listing told before is not believed', async () => {
   const { line, commands } = await serving(CONTENT)
   await using disk = openDisk(folder)
