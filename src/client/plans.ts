@@ -6,6 +6,7 @@ import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { getFile, type Listed, newGet } from './get-file.ts'
 import type { Line } from './link.ts'
+import { type Listings, listings } from './listings.ts'
 import { openDisk } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
@@ -187,21 +188,6 @@ function putJob(
     target: shown(target),
     size,
     run: (line, parts) => putFile({ vfs: disk, path, name }, target, { line, wishes, memory, parts }, listed),
-  }
-}
-
-type Listings = (line: Line, folder: VirtualPath) => Promise<ReadonlySet<string>>
-
-/** The unfinished files of each folder, asked for once, when it is first wanted. */
-function listings(): Listings {
-  const known = new Map<VirtualPath, Promise<ReadonlySet<string>>>()
-  return (line, folder) => {
-    const before = known.get(folder)
-    if (before !== undefined) return before
-    const asked = partialsIn(line, folder)
-    known.set(folder, asked)
-    asked.catch(() => known.delete(folder))
-    return asked
   }
 }
 

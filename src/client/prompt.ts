@@ -10,6 +10,7 @@ import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { contextOver, type Screen } from './console-context.ts'
 import { kept } from './kept.ts'
 import type { Line, Link } from './link.ts'
+import { marked } from './marked.ts'
 import { remoteDigests } from './remote-digests.ts'
 import { suspendsBy } from './suspend.ts'
 import type { ClientWords } from './words.ts'
@@ -72,7 +73,7 @@ export function openSides({
       const local = here(signal)
       let remote: CommandContext | undefined
       const stops = new DisposableStack()
-      const there = async (): Promise<CommandContext> => {
+      const there = async (marks: boolean): Promise<CommandContext> => {
         const now = await live()
         const stop = (): void => {
           now.vfs.session.end()
@@ -81,7 +82,8 @@ export function openSides({
         }
         signal.addEventListener('abort', stop, { once: true })
         stops.defer(() => signal.removeEventListener('abort', stop))
-        const vfs = now.isOurs ? { ...now.vfs, restore: (path: VirtualPath) => restore(now, path) } : now.vfs
+        const tree = marks ? marked(now) : now.vfs
+        const vfs = now.isOurs ? { ...tree, restore: (path: VirtualPath) => restore(now, path) } : tree
         const hash = remoteDigests(now.vfs.session, digests)
         remote = contextOver(screen, { vfs, cwd: folders.remote, hash }, user, signal)
         return remote

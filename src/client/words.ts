@@ -19,8 +19,8 @@ export interface Mover {
 
 /** The shell's words with a local side: what they are, and which side a word's names are of. */
 export interface ClientWords extends Language {
-  /** Runs a line (a byte string) at the side where its word belongs; `there` is asked for where it is needed. */
-  runAt(line: string, there: () => Promise<CommandContext>, here: CommandContext): Promise<void>
+  /** Runs a line (a byte string) at the side where its word belongs; `there` is asked for where it is needed, and with the marks of unfinished uploads where they are told. */
+  runAt(line: string, there: (marks: boolean) => Promise<CommandContext>, here: CommandContext): Promise<void>
   /** Whether the end of a line that is being typed is a name of this machine, or a word that needs no server. */
   isLocal(line: string): boolean
 }
@@ -117,11 +117,12 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
   return {
     ...all,
     async runAt(line, there, here) {
-      const command = all.find(splitWords(line)[0]?.text ?? '')
+      const [first, ...rest] = splitWords(line)
+      const command = all.find(first?.text ?? '')
       // What is no word needs no server to be told so.
       if (command === undefined) return all.run(line, here)
-      if (local.find(command.name) === undefined) return all.run(line, await there())
-      if (command === put || command === mput) await there()
+      if (local.find(command.name) === undefined) return all.run(line, await there(tellsMarks(command, rest)))
+      if (command === put || command === mput) await there(false)
       await local.run(line, here)
     },
     isLocal(line) {
@@ -134,6 +135,11 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
       return local.find(first) !== undefined
     },
   }
+}
+
+/** Whether a word tells which uploads were not finished: that is one more question to the server. */
+function tellsMarks({ name }: Command, rest: readonly Word[]): boolean {
+  return name === 'stat' || (name === 'ls' && rest.some(({ text }) => /^-(?:-long|-json|[^-]*l)/.test(text)))
 }
 
 /** A name that stands for itself; patterns in the line were looked up already. */

@@ -253,3 +253,24 @@ test('client: a whole file with other content is replaced by -f alone, at both s
   assert.match(kept.stderr, /"fetched" is here already: .*Add -f to replace it/)
   assert.ok(readFileSync(here('fetched')).equals(other))
 })
+
+test('client: ls -l and --json tell which upload was not finished', async () => {
+  writeFileSync(here('half.bin'), whole)
+  writeFileSync(there('whole.bin'), whole)
+  await leavePart(['put', 'half.bin', 'ftp:'], there('half.bin'))
+
+  const folder = await miniftp(server, ['ls', '-l', 'ftp:'])
+  const file = await miniftp(server, ['ls', '-l', 'ftp:half.bin'])
+  const json = await miniftp(server, ['ls', '--json', 'ftp:half.bin', 'ftp:whole.bin'])
+  const all = await miniftp(server, ['ftp'], { input: 'stat half.bin\nstat whole.bin\n' })
+
+  assert.match(folder.stdout, / half\.bin \(partial\)$/m)
+  assert.match(folder.stdout, / whole\.bin$/m)
+  assert.match(file.stdout, / half\.bin \(partial\)$/m)
+  const told = JSON.parse(json.stdout) as { partial: boolean }[]
+  assert.deepEqual(
+    told.map(({ partial }) => partial),
+    [true, false],
+  )
+  assert.equal(all.stdout.match(/partial: its upload was not finished/g)?.length, 1)
+})
