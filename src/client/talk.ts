@@ -6,6 +6,7 @@ import type { Dialer } from './connect.ts'
 import { openHistory } from './history.ts'
 import { fetchFiles, type MoveParts, sendFiles, stopped } from './moves.ts'
 import { linesOf } from './one-shot.ts'
+import { bytesOf } from './plans.ts'
 import { converse, openSides, script } from './prompt.ts'
 import type { Report } from './watchers.ts'
 import { clientWords } from './words.ts'
@@ -70,6 +71,7 @@ export async function talk(
         moved(now, (parts) => fetchFiles(sources, target, wishes, parts)),
     },
     asked.settings.wishes,
+    bytesOf(home),
   )
   const screen = {
     write: (bytes: Uint8Array) => new Promise<void>((resolve) => void output.write(bytes, () => resolve())),

@@ -40,7 +40,8 @@ const GET_OPTIONS: CommandOptions = {
   partial: { type: 'boolean', about: ['a file as it is though its upload was not finished'] },
 }
 
-export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
+/** `home`: the person's own folder here (a byte string). */
+export function clientWords(mover: Mover, settings: MoveWishes, home: string): ClientWords {
   const wishes = ({ has }: Call): MoveWishes => ({
     recursive: has('recursive') || settings.recursive === true,
     preserve: has('preserve') || settings.preserve === true,
@@ -96,7 +97,18 @@ export function clientWords(mover: Mover, settings: MoveWishes): ClientWords {
       await mover.fetch(call.args.map(literal), '', wishes(call), call.context.signal)
     },
   }
-  const lcd: Command = { ...cd, name: 'lcd', usage: 'lcd [FOLDER]', summary: 'go into a folder here' }
+  const lcd: Command = {
+    ...cd,
+    name: 'lcd',
+    usage: 'lcd [FOLDER]',
+    summary: 'go into a folder here; alone or ~: home',
+    run: (call) =>
+      cd.run({
+        ...call,
+        args:
+          call.args.length === 0 ? [home] : call.args.map((name) => name.replace(/^~(?=\/|$)/, () => home)),
+      }),
+  }
   const lpwd: Command = { ...pwd, name: 'lpwd', usage: 'lpwd', summary: 'where you are here' }
   const lls: Command = {
     ...ls,

@@ -28,10 +28,11 @@ function sides({ isAway = false } = {}) {
     },
   } as unknown as Link
   const root = virtualPath('/')
+  const disk = memoryFileSystem()
   const both = openSides({
-    words: clientWords({ send: () => assert.fail(), fetch: () => assert.fail() }, {}),
+    words: clientWords({ send: () => assert.fail(), fetch: () => assert.fail() }, {}, '/home/$&'),
     link,
-    disk: memoryFileSystem(),
+    disk,
     digests: { of: () => assert.fail(), async [Symbol.asyncDispose]() {} },
     user: 'ada',
     screen: {
@@ -44,7 +45,7 @@ function sides({ isAway = false } = {}) {
     folders: { local: root, remote: root },
     signal: new AbortController().signal,
   })
-  return { both, lines, complaints, printed }
+  return { both, lines, complaints, printed, disk }
 }
 
 const running = (): AbortSignal => new AbortController().signal
@@ -97,4 +98,18 @@ test('sides: help tells each option of the words that move files', async () => {
   for (const option of ['-r, --recursive', '-p, --preserve', '-f, --force', '--restart', '--no-verify'])
     for (const text of told) assert.ok(text.includes(option), text)
   assert.ok(told[1]!.includes('--partial') && !told[0]!.includes('--partial'))
+})
+
+test('sides: lcd goes home alone and by ~', async () => {
+  const { both, printed, disk } = sides()
+  for (const path of ['/home', '/home/$&', '/home/$&/deep', '/~x']) await disk.mkdir(virtualPath(path))
+  const places: string[] = []
+  printed.once = (line) => void places.push(line)
+
+  for (const line of ['lcd ~/deep', 'lcd /~x', 'lcd ~', 'lcd /', 'lcd', 'lcd /', 'lcd ~x']) {
+    await both.run(line, running())
+    await both.run('lpwd', running())
+  }
+
+  assert.deepEqual(places, ['/home/$&/deep', '/~x', '/home/$&', '/', '/home/$&', '/', '/~x'])
 })
