@@ -140,6 +140,7 @@ async function copy(
   force: boolean,
 ): Promise<void> {
   const { vfs, signal } = context
+  if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
   const found = await vfs.stat(from)
   if (found.kind === 'directory') {
     if (!recursive)
