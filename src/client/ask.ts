@@ -9,6 +9,8 @@ import { suspendsBy } from './suspend.ts'
 
 /** Longest answer, in characters. */
 const MOST_ANSWER = 4096
+/** Times a yes or no is asked for. */
+const MOST_ASKED = 3
 
 export interface Asking {
   ask(question: string, echo: boolean): Promise<string | undefined>
@@ -47,10 +49,21 @@ export function askingBy(
   return {
     ask,
     confirm:
-      !hasTerminal && !byProgram
-        ? undefined
-        : async (question) => /^y(es)?$/i.test(((await ask(question, true)) ?? '').trim()),
+      !hasTerminal && !byProgram ? undefined : (question) => yesOrNo(question, (text) => ask(text, true)),
   }
+}
+
+/** What is neither yes nor no is asked for again; no answer is a no. */
+export async function yesOrNo(
+  question: string,
+  ask: (question: string) => Promise<string | undefined>,
+): Promise<boolean> {
+  for (let time = 0; time < MOST_ASKED; time++) {
+    const said = (await ask(time === 0 ? question : 'Write yes or no: '))?.trim()
+    if (said === undefined || /^no?$/i.test(said)) return false
+    if (/^y(es)?$/i.test(said)) return true
+  }
+  return false
 }
 
 /** A server's words may not move the cursor; our own line ends stay. */

@@ -58,7 +58,11 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
     return parsed
   }
 
-  async function* methods(left: () => readonly string[]): AsyncGenerator<ssh2.AnyAuthMethod> {
+  async function* methods(
+    left: () => readonly string[],
+    isPartial: () => boolean,
+  ): AsyncGenerator<ssh2.AnyAuthMethod> {
+    const wasRefused = (method: string): boolean => left().includes(method) && !isPartial()
     yield { type: 'none', username }
     if (agent !== undefined && left().includes('publickey')) yield { type: 'agent', username, agent }
     for (const key of keys) {
@@ -73,15 +77,19 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
       known = given
       yield { type: 'password', username, password: given }
       if (left().includes('password')) known = undefined
-      if (given === password && known === undefined && time === 0) tell('The password was refused')
+      // After the last the login is refused as a whole, which says as much.
+      if (wasRefused('password') && (time + 1 < MOST_ASKED || given === password))
+        tell('The password was refused')
     }
     for (let time = 0; time < MOST_ASKED && left().includes('keyboard-interactive'); time++) {
       let isOver = false
+      let wasPassword = false
       yield {
         type: 'keyboard-interactive',
         username,
         prompt: (name, instructions, _lang, prompts, finish) => {
           for (const text of [name, instructions]) if (text !== '') tell(text)
+          wasPassword = prompts.length === 1 && isPassword(prompts[0]!)
           answers(prompts, time).then(
             (all) => {
               isOver = all === undefined
@@ -92,18 +100,20 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
         },
       }
       if (isOver) break
+      if (wasRefused('keyboard-interactive') && time + 1 < MOST_ASKED)
+        tell(wasPassword ? 'The password was refused' : 'The answer was refused')
     }
   }
 
   async function answers(prompts: readonly ssh2.Prompt[], time: number): Promise<string[] | undefined> {
     const all: string[] = []
-    for (const { prompt, echo = false } of prompts) {
-      const isPassword = /password/i.test(prompt) && !echo
-      const before = time === 0 ? (isPassword ? (known ?? answered.get(prompt)) : undefined) : undefined
+    for (const one of prompts) {
+      const { prompt, echo = false } = one
+      const before = time === 0 ? (isPassword(one) ? (known ?? answered.get(prompt)) : undefined) : undefined
       const answer = before ?? (await ask(prompt, echo))
       if (answer === undefined) return undefined
       // A code for one time is not kept.
-      if (isPassword) answered.set(prompt, answer)
+      if (isPassword(one)) answered.set(prompt, answer)
       all.push(answer)
     }
     return all
@@ -112,9 +122,15 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
   return {
     handler() {
       let left: readonly string[] = []
-      const sequence = methods(() => left)
-      return (now, _partial, next) => {
+      let isPartial = false
+      const sequence = methods(
+        () => left,
+        () => isPartial,
+      )
+      return (now, partial, next) => {
         left = now ?? []
+        // Null before anything was tried.
+        isPartial = partial === true
         const tryNext = next as (method: ssh2.AnyAuthMethod | false) => void
         sequence.next().then(
           ({ done, value }) => tryNext(done === true ? false : value),
@@ -126,6 +142,10 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
       }
     },
   }
+}
+
+function isPassword({ prompt, echo = false }: ssh2.Prompt): boolean {
+  return /password/i.test(prompt) && !echo
 }
 
 function firstOf(parsed: ssh2.ParsedKey | ssh2.ParsedKey[] | Error): ssh2.ParsedKey | Error {

@@ -66,11 +66,28 @@ test('log-in: a password that is known is given where a password is asked for, a
   assert.deepEqual(asked, [])
 })
 
-test('log-in: a password that was refused is asked for, three times in all', async () => {
-  const { login, asked } = person(['second', 'third', 'fourth'], { password: 'first' })
+test('log-in: a password that was refused is asked for, three times in all, and that is told', async () => {
+  const { login, asked, told } = person(['second', 'third', 'fourth'], { password: 'first' })
 
   assert.deepEqual(await answersTo(login, PASSWORD, 9), [['first'], ['second'], ['third']])
   assert.deepEqual(asked, ['Password: ', 'Password: '])
+  assert.deepEqual(told, ['The password was refused', 'The password was refused'])
+})
+
+test('log-in: a password that the method of that name refuses is told before it is asked for again', async () => {
+  const { login, asked, told } = person(['wrong', 'right'])
+  const handler = login.handler()
+  const next = (left: string[] | null): Promise<ssh2.AnyAuthMethod | false> =>
+    new Promise((resolve) => handler(left as never, false as never, resolve as never))
+
+  const methods = [await next(null), await next(['password']), await next(['password'])]
+
+  assert.deepEqual(
+    methods.map((method) => method !== false && method.type === 'password' && method.password),
+    [false, 'wrong', 'right'],
+  )
+  assert.deepEqual(asked, ['Password of ada: ', 'Password of ada: '])
+  assert.deepEqual(told, ['The password was refused'])
 })
 
 test('log-in: the connection that comes back is given the password again, and asks for another code', async () => {
