@@ -7,6 +7,9 @@ import { networks } from './network.ts'
 const NAME = /^[a-z_][a-z0-9_.-]{0,31}$/
 const ALL: Rights = { read: true, write: true, overwrite: true, delete: true, list: true, mkdir: true }
 
+/** The names of rights. */
+export const RIGHTS: readonly string[] = Object.keys(ALL)
+
 /** What an account may do with its files, by the names that people use. Drop-box: new files only, nothing seen. */
 export const PRESETS: Readonly<Record<string, Rights>> = {
   full: ALL,
@@ -35,14 +38,14 @@ export function rightsOf(word: string): Rights {
   const preset = Object.hasOwn(PRESETS, word) ? PRESETS[word] : undefined
   if (preset) return preset
   const parts = word.split(',').filter((part) => part !== '')
-  const named = Object.fromEntries(Object.keys(ALL).map((right) => [right, parts.includes(right)]))
+  const named = Object.fromEntries(RIGHTS.map((right) => [right, parts.includes(right)]))
   if (word === 'none' || (parts.length > 0 && parts.every((part) => Object.hasOwn(ALL, part))))
     return { ...ALL, ...named }
   const known = Object.keys(PRESETS)
   const near = nearest(word, known)
   throw new OpError(
     'EINVAL',
-    `Unknown rights "${escapeText(word)}"${near ? `, did you mean "${near}"? Use` : ': use'} ${known.join(', ')}, or some of ${Object.keys(ALL).join(',')}`,
+    `Unknown rights "${escapeText(word)}"${near ? `, did you mean "${near}"? Use` : ': use'} ${known.join(', ')}, or some of ${RIGHTS.join(',')}`,
   )
 }
 

@@ -1,25 +1,32 @@
 import type { Account } from '../accounts/account.ts'
 import type { Changes } from '../accounts/actions.ts'
-import { rightsOf } from '../accounts/rules.ts'
+import { PRESETS, RIGHTS, rightsOf } from '../accounts/rules.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import { LAST_TIME, parseBytes, parseDuration } from '../base/units.ts'
 import type { Options, Values } from './word.ts'
 
-/** What `user add` and `user set` can say about an account, and how it is shown in their usage. */
+/** What `user add` and `user set` can say about an account. */
 export const CHANGE_OPTIONS: Options = {
-  role: { type: 'string' },
-  rights: { type: 'string' },
-  expires: { type: 'string' },
-  networks: { type: 'string' },
-  sessions: { type: 'string' },
-  'rate-up': { type: 'string' },
-  'rate-down': { type: 'string' },
-  home: { type: 'string' },
-  overwrite: { type: 'string' },
+  role: { type: 'string', about: ['user|admin', 'an admin has this menu, and no files'] },
+  rights: {
+    type: 'string',
+    about: ['RIGHTS', `${Object.keys(PRESETS).join(', ')}, or some with commas: ${RIGHTS.join(', ')}`],
+  },
+  expires: {
+    type: 'string',
+    about: ['WHEN', 'a date such as 2027-01-31, a time from now such as 30d, or never'],
+  },
+  networks: { type: 'string', about: ['CIDR,...', 'where it may come from, such as 10.0.0.0/8; or any'] },
+  sessions: { type: 'string', about: ['N|none', 'most sessions at once'] },
+  'rate-up': { type: 'string', about: ['SIZE|none', 'most bytes a second that it sends'] },
+  'rate-down': { type: 'string', about: ['SIZE|none', 'most bytes a second that it fetches'] },
+  home: { type: 'string', about: ['yes|no', 'whether an admin has files of its own'] },
+  overwrite: {
+    type: 'string',
+    about: ['HOW', 'staged (the old file stays until the new one is whole), in-place or default'],
+  },
 }
-export const CHANGE_USAGE =
-  '[--role user|admin] [--rights full|read-only|drop-box|read,list,…] [--expires DATE|30d|never] [--networks CIDR,…|any] [--sessions N|none] [--rate-up BYTES|none] [--rate-down BYTES|none] [--home yes|no] [--overwrite staged|in-place|default]'
 
 /** Only what was said. EUSAGE and EINVAL say what a value can be. */
 export function changesOf(values: Values, before: Pick<Account, 'rate'>, now: number): Changes {

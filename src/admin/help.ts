@@ -1,6 +1,10 @@
 import { escapeText } from '../base/escape.ts'
 import { nearest } from '../base/units.ts'
+import { pairs, wrapped } from '../commands/layout.ts'
 import type { Word } from './word.ts'
+
+/** Where nobody has told how wide the terminal is. */
+const COLUMNS = 80
 
 type Words = Readonly<Record<string, Word>>
 
@@ -14,12 +18,29 @@ export function helpAsked(line: readonly string[]): string | undefined {
   return (before[1]?.startsWith('-') ? before.slice(0, 1) : before).join(' ')
 }
 
-/** How each word about `topic` goes and what it is for; undefined when there is none. */
+/** How each word about `topic` goes and what it is for, and of one alone its options; undefined when there is none. */
 export function helpOn(topic: string, words: Words): string | undefined {
-  const rows = Object.entries(words)
-    .filter(([name]) => topic === '' || name === topic || name.startsWith(`${topic} `))
-    .map(([, { usage, summary }]) => `  ${usage}\n      ${summary}`)
-  return rows.length === 0 ? undefined : ['Commands:', ...rows].join('\n')
+  const found = Object.entries(words).filter(
+    ([name]) => topic === '' || name === topic || name.startsWith(`${topic} `),
+  )
+  if (found.length === 0) return undefined
+  const rows = found.map(([, { usage, summary }]) =>
+    [`  ${usage}`, `      ${summary}`].map((line) => wrapped(line, COLUMNS, '      ')).join('\n'),
+  )
+  const rest = found.length === 1 ? pairs(optionRows(found[0]![1])) : 'help COMMAND tells its options'
+  return ['Commands:', ...rows, '', rest].join('\n')
+}
+
+function optionRows({ options = {} }: Word): readonly (readonly [option: string, what: string])[] {
+  const rows = Object.entries(options).map(([name, { short, type, about = [] }]) => {
+    const value = type === 'string' ? ` ${about[0]}` : ''
+    return [`    ${short === undefined ? '' : `-${short}, `}--${name}${value}`, about.at(-1) ?? ''] as const
+  })
+  const files = [['    --key FILE', 'the same from a file of yours; by npx miniftpd, not over ssh'] as const]
+  return [
+    ...rows.flatMap((row) => (row[0].startsWith('    --key-line') ? [row, ...files] : [row])),
+    ['    --json', 'the answer as JSON, for scripts'],
+  ]
 }
 
 /** For who typed what there is not: the nearest, and what there is, in as few lines. */

@@ -1,14 +1,14 @@
 import { keyInfo, parseKeyLine } from '../accounts/keys.ts'
 import { OpError } from '../base/error.ts'
 import { showKey } from './show.ts'
-import { answer, exactly, listOf, type Word } from './word.ts'
+import { answer, exactly, KEY_LINE, listOf, type Word } from './word.ts'
 
 /** Words about the public keys of an account. */
 export const KEY_WORDS: Readonly<Record<string, Word>> = {
   'key add': {
-    usage: 'key add NAME [--key FILE] (or the key on standard input)',
+    usage: 'key add NAME [--key FILE | --key-line LINE] (or the key on standard input)',
     summary: 'let a public key log in',
-    options: { 'key-line': { type: 'string', multiple: true } },
+    options: { 'key-line': KEY_LINE },
     async run(call) {
       const { actor, parts, io, names, values } = call
       const [name] = exactly(names, 1, this.usage)

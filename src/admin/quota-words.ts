@@ -2,7 +2,7 @@ import { OpError } from '../base/error.ts'
 import { parseBytes, showBytes } from '../base/units.ts'
 import { count, limitOf } from './changes.ts'
 import { showEntries, showLimit } from './show.ts'
-import { answer, exactly, usageError, type Word } from './word.ts'
+import { answer, exactly, usageError, type Word, YES } from './word.ts'
 
 /** Words about how much an account may hold. */
 export const QUOTA_WORDS: Readonly<Record<string, Word>> = {
@@ -18,9 +18,9 @@ export const QUOTA_WORDS: Readonly<Record<string, Word>> = {
     },
   },
   'quota set': {
-    usage: 'quota set NAME [BYTES|none] [--files N|none] [--yes]',
-    summary: 'limit an account',
-    options: { files: { type: 'string' }, yes: { type: 'boolean' } },
+    usage: 'quota set NAME [SIZE|none] [--files N|none] [--yes]',
+    summary: 'limit an account: to a SIZE such as 500MiB or 10GiB, or to a number of files',
+    options: { files: { type: 'string', about: ['N|none', 'most files and folders'] }, yes: YES },
     async run(call) {
       const { actor, parts, io, names, values } = call
       if (names.length < 1 || names.length > 2) throw usageError(this.usage)

@@ -72,7 +72,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
   'ban add': {
     usage: 'ban add ADDRESS [--for 1h]',
     summary: 'ban an address, and end its connections',
-    options: { for: { type: 'string' } },
+    options: { for: { type: 'string', about: ['TIME', 'such as 90s, 5m, 1h or 7d; 1h if it is not said'] } },
     async run(call) {
       const [address] = exactly(call.names, 1, this.usage)
       const made = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
@@ -92,9 +92,9 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     usage: 'log [-n LINES] [--filter TEXT] [--follow] [--json]',
     summary: "the last lines of today's log; --follow goes on with what comes, until ^C",
     options: {
-      lines: { type: 'string', short: 'n' },
-      filter: { type: 'string' },
-      follow: { type: 'boolean', short: 'f' },
+      lines: { type: 'string', short: 'n', about: ['N', 'how many lines; 20 if it is not said'] },
+      filter: { type: 'string', about: ['TEXT', 'those with it alone'] },
+      follow: { type: 'boolean', short: 'f', about: ['goes on with what comes'] },
     },
     async run(call) {
       exactly(call.names, 0, this.usage)

@@ -2,22 +2,22 @@ import type { Account } from '../accounts/account.ts'
 import { newAccount, showRights } from '../accounts/rules.ts'
 import { OpError } from '../base/error.ts'
 import { parseBytes, showBytes } from '../base/units.ts'
-import { CHANGE_OPTIONS, CHANGE_USAGE, changesOf, count, limitOf } from './changes.ts'
+import { CHANGE_OPTIONS, changesOf, count, limitOf } from './changes.ts'
 import { factsAbout, forScripts, showEntries, showLimit, stateOf } from './show.ts'
 import { table } from './table.ts'
-import { answer, exactly, firstLine, listOf, type Word } from './word.ts'
+import { answer, exactly, firstLine, KEY_LINE, listOf, type Word, YES } from './word.ts'
 
 /** Words about accounts. */
 export const USER_WORDS: Readonly<Record<string, Word>> = {
   'user add': {
-    usage: `user add NAME [--quota 10GiB|none] [--files N|none] [--password-stdin] [--key FILE] ${CHANGE_USAGE}`,
+    usage: 'user add NAME [OPTION ...]',
     summary: 'register an account',
     options: {
+      quota: { type: 'string', about: ['SIZE|none', 'most bytes, such as 500MiB or 10GiB'] },
+      files: { type: 'string', about: ['N|none', 'most files and folders'] },
+      'password-stdin': { type: 'boolean', about: ['a password: the first line of standard input'] },
+      'key-line': KEY_LINE,
       ...CHANGE_OPTIONS,
-      quota: { type: 'string' },
-      files: { type: 'string' },
-      'password-stdin': { type: 'boolean' },
-      'key-line': { type: 'string', multiple: true },
     },
     async run(call) {
       const { actor, parts, io, names, values } = call
@@ -78,7 +78,7 @@ export const USER_WORDS: Readonly<Record<string, Word>> = {
     },
   },
   'user set': {
-    usage: `user set NAME ${CHANGE_USAGE}`,
+    usage: 'user set NAME OPTION ...',
     summary: 'change an account',
     options: CHANGE_OPTIONS,
     async run(call) {
@@ -95,7 +95,7 @@ export const USER_WORDS: Readonly<Record<string, Word>> = {
   'user passwd': {
     usage: 'user passwd NAME --password-stdin',
     summary: 'set a password, read from standard input',
-    options: { 'password-stdin': { type: 'boolean' } },
+    options: { 'password-stdin': { type: 'boolean', about: ['its first line is the password'] } },
     async run(call) {
       const { actor, parts, io, names } = call
       const [name] = exactly(names, 1, this.usage)
@@ -107,7 +107,7 @@ export const USER_WORDS: Readonly<Record<string, Word>> = {
   'user del': {
     usage: 'user del NAME [--yes]',
     summary: 'delete an account; its files are moved to removed/',
-    options: { yes: { type: 'boolean' } },
+    options: { yes: YES },
     async run(call) {
       const { actor, parts, io, names, values } = call
       const [name] = exactly(names, 1, this.usage)

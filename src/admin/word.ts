@@ -27,7 +27,10 @@ export interface WordsParts {
   readonly desk?: Desk
 }
 
-export type Options = NonNullable<ParseArgsConfig['options']>
+/** What `parseArgs` is given, and what help says of each: what stands for its value, and what it is for. */
+export type Options = Readonly<
+  Record<string, NonNullable<ParseArgsConfig['options']>[string] & { readonly about?: readonly string[] }>
+>
 export type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
 export interface Word {
   readonly usage: string
@@ -49,6 +52,15 @@ export function answer({ io, json }: Call, value: unknown, lines: readonly strin
   if (json) io.print(jsonLine(value))
   else for (const line of lines) io.print(escapeText(line))
 }
+
+/** Public keys, as `key-line` of a word's options; the console reads `--key FILE` and sends its lines. */
+export const KEY_LINE: Options[string] = {
+  type: 'string',
+  multiple: true,
+  about: ['LINE', 'a public key that logs in: the line of its ".pub" file, in quotes'],
+}
+
+export const YES: Options[string] = { type: 'boolean', about: ['without being asked'] }
 
 export function exactly(names: readonly string[], count: number, usage: string): readonly string[] {
   if (names.length !== count) throw usageError(usage)

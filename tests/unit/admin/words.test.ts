@@ -88,6 +88,23 @@ for (const [line, least, most] of [
   })
 }
 
+test('words: help on one explains each of its options, within 80 columns', async () => {
+  for (const [name, word] of Object.entries(WORDS)) {
+    const { printed } = await said(`help ${name}`)
+    for (const option of Object.keys(word.options ?? {}))
+      assert.match(printed, new RegExp(`^ {6}(-\\w, )?--${option}( \\S+)?  +\\S.{5,}`, 'm'), name)
+    assert.ok(
+      printed.split('\n').every((line) => line.length <= 80),
+      printed,
+    )
+  }
+  const { printed } = await said('help user add')
+  assert.match(
+    printed,
+    /--quota SIZE\|none .*10GiB.*--key-line LINE .*--key FILE .*not over\s+ssh.*--rights RIGHTS .*read-only/s,
+  )
+})
+
 test('words: help on what there is not is answered as an unknown word is', async () => {
   const { status, complained } = await said('help user ad')
 
