@@ -86,15 +86,14 @@ function recoveryPage(name: string, { recovery }: Enrolment, columns: number): r
   ]
 }
 
-/** The QR code; where there is no room for it, the secret to be typed. */
+/** The secret to be typed, and the QR code where there is room for it. */
 function forApp({ uri, secret }: Enrolment, { columns, rows }: Screen): readonly string[] {
   const code = qrCode(uri)
-  if (code.length + LEAST_BELOW <= rows && code[0]!.length <= columns)
-    return code.map((line) => `${PAPER}${line}${PLAIN}`)
-  return [
-    'The screen is too small for a QR code: type this key into the app, as one by time',
-    `  ${(secret.match(/.{4}/g) ?? []).join(' ')}`,
-  ]
+  const key = (secret.match(/.{4}/g) ?? []).join(' ')
+  const typed = wrapped(`Or type this key: ${key}`, columns)
+  if (code[0]!.length > columns || code.length + typed.length + LEAST_BELOW > rows)
+    return ['The screen is too small for a QR code: type this key into the app, as one by time', `  ${key}`]
+  return [...code.map((line) => `${PAPER}${line}${PLAIN}`), ...typed]
 }
 
 function qrCode(uri: string): readonly string[] {

@@ -86,6 +86,26 @@ test('menu: what another admin changed meanwhile is not written over', async () 
 
 const codeOf = (secret: string): string => new TOTP({ secret }).generate()
 
+test('menu: with room for a QR code, the secret to be typed is there, too', async () => {
+  const { actions } = await office(1)
+  const { session, press, sees } = person(80, 24, 'admin0')
+  const status = menu({ actions, now: () => 0 })(session)
+  for (const [asked, keys] of [
+    ['Esc goes to Exit', 'o\r'],
+    ['Whose one-time codes?', '\r'],
+    ['Ask "ada" for a code', 'y\r'],
+    ['Enter goes on', '\r'],
+  ] as const) {
+    await sees(asked)
+    press(keys)
+  }
+  assert.match(plain(await sees('The code that the app shows')), /█.*key: [A-Z2-7]{4}( [A-Z2-7]{4}){7}/s)
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
 test('menu: one-time codes are stored with the first code that an app shows, and used up by it', async () => {
   const made = await office(1)
   // Too low for a QR code: the secret is there to be read.
