@@ -86,6 +86,7 @@ export async function openGuard(
     // Older versions stored any.
     if (isBan(value)) bans.set(value.address, { ...value, until: Math.min(value.until, LAST_TIME) })
   }
+  await shortenOld()
   await forgetOld()
 
   /** The settings may be read again while we run. */
@@ -127,6 +128,18 @@ export async function openGuard(
       // Made meanwhile.
       const made = bans.get(address)
       if (made !== undefined) await store.set(PREFIX + address, made)
+    }
+  }
+
+  /** Older versions wrote the zeros of a network out. */
+  async function shortenOld(): Promise<void> {
+    for (const [old, past] of bans) {
+      const address = network(old)
+      if (address === old) continue
+      bans.delete(old)
+      bans.set(address, { ...past, address })
+      await store.set(PREFIX + address, { ...past, address })
+      await store.delete(PREFIX + old)
     }
   }
 
@@ -174,7 +187,7 @@ export async function openGuard(
     forgive: (address) => void scores.delete(neighbourhood(address)),
     ban: (address, ms, reason) => ban(neighbourhood(address), ms, reason),
     async lift(address) {
-      const whose = address.endsWith('/64') ? address : neighbourhood(address)
+      const whose = network(address)
       scores.delete(whose)
       const was = inForce(whose)
       bans.delete(whose)
@@ -187,6 +200,11 @@ export async function openGuard(
     },
     list: () => [...bans.values()].filter(holds).sort((a, b) => a.until - b.until),
   }
+}
+
+/** Of an address, or of what a ban is listed as. */
+function network(address: string): string {
+  return neighbourhood(address.replace(/\/64$/, ''))
 }
 
 function isBan(value: unknown): value is Ban {

@@ -19,7 +19,11 @@ export function networks(lines: readonly string[]): { has(address: string): bool
 export function neighbourhood(address: string): string {
   const plain = plainAddress(address)
   if (isIP(plain) !== 6) return plain
-  return `${hextets(plain).slice(0, 4).join(':')}::/64`
+  // The longest run of zeros is the one at the end, as RFC 5952 shortens it.
+  return `${hextets(plain)
+    .slice(0, 4)
+    .join(':')
+    .replace(/(^|:)0(:0)*$/, '')}::/64`
 }
 
 /** Without the zone, and an IPv4 address that came in over IPv6 ('::ffff:192.0.2.1') as what it is. */

@@ -15,7 +15,7 @@ export const CHANGE_OPTIONS: Options = {
   },
   expires: {
     type: 'string',
-    about: ['WHEN', 'a date such as 2027-01-31, a time from now such as 30d, or never'],
+    about: ['WHEN', '2027-01-31 (to the end of that day, UTC), 30d from now, or never'],
   },
   networks: { type: 'string', about: ['CIDR,...', 'where it may come from, such as 10.0.0.0/8; or any'] },
   sessions: { type: 'string', about: ['N|none', 'most sessions at once'] },
@@ -65,13 +65,15 @@ export function count(text: string, such = '3, or none'): number {
   return Number(text)
 }
 
-/** A date, a time from now such as 30d, or never. EINVAL. */
+/** A date, which holds to its end, a time from now such as 30d, or never. EINVAL. */
 export function expiryOf(text: string, now: number): number | null {
   const word = text.trim()
   if (word === 'never') return null
   const ms = /^\d+(\.\d+)?[smhdw]$/.test(word) ? now + parseDuration(word) : dateOf(word)
   if (Number.isNaN(ms) || ms > LAST_TIME)
     throw new OpError('EINVAL', `"${escapeText(text)}" is not a date: write 2027-01-31, 30d or never`)
+  if (ms <= now)
+    throw new OpError('EINVAL', `"${escapeText(text)}" is past already: write a later date, 30d or never`)
   return ms
 }
 
@@ -81,11 +83,12 @@ export function networksOf(text: string): readonly string[] {
   return words.length === 0 || words.join() === 'any' ? [] : words
 }
 
-/** Only what says year, month and day: `Date.parse` takes much that people do not mean. */
+/** In UTC. Only what says year, month and day: `Date.parse` takes much that people do not mean. */
 function dateOf(text: string): number {
-  return /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(text)
-    ? Date.parse(text.replace(' ', 'T'))
-    : Number.NaN
+  const [, day, time, zone = 'Z'] =
+    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text) ?? []
+  if (day === undefined) return Number.NaN
+  return time === undefined ? Date.parse(`${day}T23:59:59.999Z`) : Date.parse(`${day}T${time}${zone}`)
 }
 
 function roleOf(text: string): Account['role'] {

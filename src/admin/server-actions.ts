@@ -42,14 +42,14 @@ export interface MadeBan extends Ban {
 }
 
 /**
- * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or the time is over
- * ten years; EPERM when the setting lets it in whatever it does, or it is where the admin comes from.
+ * Bans an address for a time in ms, and ends its connections. EINVAL when it is no address, or the time cannot
+ * be one of a ban; EPERM when the setting lets it in whatever it does, or it is where the admin comes from.
  */
 export async function banAddress(asked: Asked, address: string, ms: number): Promise<MadeBan> {
   const { actor, parts } = asked
   const desk = await deskOf(asked)
   checkAddress(address)
-  if (ms > MOST_BAN) throw new OpError('EINVAL', 'A ban lasts at most ten years: write 3650d or less')
+  checkSpan(ms)
   if (desk.guard.allowed(address))
     throw new OpError(
       'EPERM',
@@ -77,6 +77,12 @@ export function saidOfBan({ address, until, ended }: MadeBan): string {
   const connections =
     ended === 0 ? '' : `; ${ended === 1 ? '1 connection is' : `${ended} connections are`} ended`
   return `"${address}" is banned until ${showTime(until)}${connections}`
+}
+
+/** EINVAL when nobody can be banned for so long, in ms. */
+export function checkSpan(ms: number): void {
+  if (ms < 1000) throw new OpError('EINVAL', 'That ban is over at once: write 1h, or 1s or more')
+  if (ms > MOST_BAN) throw new OpError('EINVAL', 'A ban lasts at most ten years: write 3650d or less')
 }
 
 /** EINVAL when it is none. */

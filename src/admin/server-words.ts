@@ -71,7 +71,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
   },
   'ban add': {
     usage: 'ban add ADDRESS [--for 1h]',
-    summary: 'ban an address, and end its connections',
+    summary: 'ban an address, of IPv6 its whole /64, and end its connections',
     options: { for: { type: 'string', about: ['TIME', 'such as 90s, 5m, 1h or 7d; 1h if it is not said'] } },
     async run(call) {
       const [address] = exactly(call.names, 1, this.usage)

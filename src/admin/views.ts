@@ -8,6 +8,7 @@ import { sentence } from './questions.ts'
 import {
   banAddress,
   checkAddress,
+  checkSpan,
   deskOf,
   drainServer,
   endSession,
@@ -117,7 +118,7 @@ export async function bans(desktop: Desktop): Promise<string | undefined> {
   if (address === undefined || address.trim() === '') return undefined
   const span = await screen.ask('For how long, such as 1h or 7d', {
     initial: '1h',
-    check: sentence((text) => void parseDuration(text)),
+    check: sentence((text) => checkSpan(parseDuration(text))),
   })
   if (span === undefined) return undefined
   return saidOfBan(await banAddress(desktop, address.trim(), parseDuration(span)))

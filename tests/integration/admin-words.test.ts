@@ -83,7 +83,7 @@ const ROWS: readonly Row[] = [
   },
   {
     words: text('user show carol'),
-    says: /rights +drop-box\nquota +0 B used of 10 GiB\nfiles +0 of 100\npassword +set\nexpires +2090-01-31\nnetworks +10\.0\.0\.0\/8, ::1\nsessions +3 at once\nbandwidth +up 1 MiB\/s, down no cap/,
+    says: /rights +drop-box\nquota +0 B used of 10 GiB\nfiles +0 of 100\npassword +set\nexpires +2090-01-31 23:59:59 UTC\nnetworks +10\.0\.0\.0\/8, ::1\nsessions +3 at once\nbandwidth +up 1 MiB\/s, down no cap/,
   },
   { words: text('user show nobody'), status: 1, complains: /There is no account "nobody"/ },
   { words: text('user set carol'), status: 2, complains: /Nothing to change/ },

@@ -351,7 +351,7 @@ test('rights: what is changed holds at the next request of a session that is ope
   await set('--rights', 'write,list')
   await client.put('/added', 'three')
   await assert.rejects(client.open('/live', 'r'), /write,list/)
-  await set('--expires', '2020-01-01')
+  await set('--expires', '0.001s')
   await assert.rejects(client.stat('/live'), /"ada" has expired/)
   await set('--expires', 'never', '--networks', '10.0.0.0/8,2001:db8::/32', '--rights', 'full')
   await assert.rejects(client.stat('/live'), /may not be used from 127\.0\.0\.1/)
@@ -363,7 +363,7 @@ test('rights: a changed quota holds at the next request of a session that is ope
   using client = await sftpClient(server)
   const handle = await client.open('/grows', 'w')
   await client.write(handle, 'x'.repeat(1000), 0)
-  await adminWords(server, ['quota', 'set', 'ada', '1'])
+  await adminWords(server, ['quota', 'set', 'ada', '1', '--yes'])
   try {
     await assert.rejects(client.write(handle, 'x'.repeat(1000), 1000), /Quota used up/)
   } finally {
@@ -375,7 +375,7 @@ test('rights: a changed quota holds at the next request of a session that is ope
 test('rights: expired, disabled, or from elsewhere: nobody logs in', { skip }, async () => {
   for (const [change, back] of [
     [
-      ['--expires', '2020-01-01'],
+      ['--expires', '0.001s'],
       ['--expires', 'never'],
     ],
     [
@@ -399,7 +399,7 @@ test('rights: a new session over a connection that was made before is refused wi
 }, async () => {
   using client = await sftpClient(server)
   assert.equal((await client.exec('pwd')).status, 0)
-  await set('--expires', '2020-01-01')
+  await set('--expires', '0.001s')
 
   // Hashing its input asks for no file, and so for no right: only the door is in the way.
   const { status, stderr } = await client.exec('md5sum -')

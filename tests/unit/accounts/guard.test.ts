@@ -124,6 +124,20 @@ test('guard: scores of many addresses are bounded', async () => {
   assert.equal(guard.delay('10.0.0.255'), 250)
 })
 
+test('guard: a ban of an IPv6 network is found however it is written, one of an older version too', async () => {
+  const store = memory()
+  const old = { address: '2001:db8:0:0::/64', since: 0, until: 9e12, times: 1, reason: 'by grace' }
+  await store.set(`ban/${old.address}`, old)
+  const first = await openGuard(settings, store, clockAt())
+  assert.equal(first.banned('2001:db8::5')?.address, '2001:db8::/64')
+  const again = await openGuard(settings, store, clockAt())
+  assert.deepEqual(
+    (await again.list()).map(({ address }) => address),
+    ['2001:db8::/64'],
+  )
+  assert.equal((await again.lift('2001:DB8:0::/64'))?.address, '2001:db8::/64')
+})
+
 test('guard: a further ban is longer after a restart too, and after a lift or a good month it is as the first', async () => {
   const clock = clockAt()
   const store = memory()

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { expiryOf } from '../../../src/admin/changes.ts'
 import { runWords, WORDS } from '../../../src/admin/words.ts'
 import { memoryOffice } from '../../support/memory-office.ts'
 
@@ -54,6 +55,7 @@ test('words: what a number and rights can be is said in their own words', async 
   for (const [line, sentence] of [
     ['user set ada --sessions many', '"many" is not a number: write one such as 3, or none'],
     ['user set ada --rights readonly', 'Unknown rights "readonly", did you mean "read-only"? Use full, '],
+    ['user set ada --expires 1969-12-31', '"1969-12-31" is past already: '],
     ['user set ada --rights foo', 'Unknown rights "foo": use full, '],
   ] as const) {
     const { status, complained } = await said(line)
@@ -87,6 +89,16 @@ for (const [line, least, most] of [
     assert.ok(rows >= least && rows <= most, printed)
   })
 }
+
+test('words: a date holds to its end, and a time of day is one of UTC', () => {
+  for (const [text, iso] of [
+    ['2027-01-31', '2027-01-31T23:59:59.999Z'],
+    ['2027-01-31 12:30', '2027-01-31T12:30:00.000Z'],
+    ['2027-01-31T12:30:05+02:00', '2027-01-31T10:30:05.000Z'],
+    ['1970-01-01', '1970-01-01T23:59:59.999Z'],
+  ] as const)
+    assert.equal(new Date(expiryOf(text, 0)!).toISOString(), iso)
+})
 
 test('words: help on one explains each of its options, within 80 columns', async () => {
   for (const [name, word] of Object.entries(WORDS)) {
