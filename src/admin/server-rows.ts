@@ -52,7 +52,8 @@ export function statusRows(
 
 /** "up /a.bin 3.1 MiB of 10 MiB", as far as it is known. */
 export function showTransfer({ path, read, written, size }: Moving): string {
-  const way = written > 0 || read === 0 ? 'up' : 'down'
+  // A size is known of what was opened to be read alone; what was opened for both is what it has done.
+  const way = size !== undefined || (read > 0 && written === 0) ? 'down' : 'up'
   const moved = showBytes(read + written)
   return `${way} ${shown(path)} ${moved}${size === undefined || size === 0 ? '' : ` of ${showBytes(size)}`}`
 }
