@@ -9,6 +9,7 @@ import type { Digests } from '../transfer/digest.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { contextOver, type Screen } from './console-context.ts'
 import { kept } from './kept.ts'
+import { heldKeys } from './keys.ts'
 import type { Line, Link } from './link.ts'
 import { marked } from './marked.ts'
 import { remoteDigests } from './remote-digests.ts'
@@ -138,8 +139,9 @@ export async function converse({
   signal,
 }: PromptParts): Promise<number> {
   let running: AbortController | undefined
+  const keys = heldKeys(input)
   const lines = createInterface({
-    input,
+    input: keys.stream,
     output,
     terminal: true,
     history: [...history],
@@ -170,6 +172,8 @@ export async function converse({
   let isClosed = false
   let wake = (): void => {}
   lines.on('line', (line) => {
+    // What is typed behind it is of the next prompt.
+    keys.hold()
     waiting.push(line)
     wake()
   })
@@ -181,8 +185,10 @@ export async function converse({
   const ask = (): void => {
     lines.setPrompt(`${name}:${shown(sides.remote)}> `)
     lines.prompt()
+    keys.go()
   }
 
+  keys.feed(lines)
   ask()
   for (;;) {
     const line = waiting.shift()

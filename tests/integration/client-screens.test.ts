@@ -203,3 +203,54 @@ test('client at a terminal: ^Z where no shell could go on with it changes nothin
 
   await terminal.sees(new RegExp(`^${server.folder}\nada:/> ?$`, 'm'))
 })
+
+test('client at a terminal: lines that are pasted run one after another, each behind its prompt', {
+  skip,
+}, async () => {
+  await using terminal = await openTerminal([...client, '-F', server.sshConfig, 'ftp'], {
+    env,
+    cwd: server.folder,
+    patience: 15_000,
+  })
+  await terminal.sees(/ada:\/> ?$/)
+
+  await terminal.press(
+    ...'cd notes',
+    'Enter',
+    ...'pwd',
+    'Enter',
+    ...'cd ..',
+    'Enter',
+    ...'lpwd',
+    'Enter',
+    ...'by',
+  )
+
+  const runs = ['cd notes', 'ada:/notes> pwd', '/notes', 'ada:/notes> cd ..', 'ada:/> lpwd', server.folder]
+  await terminal.sees(new RegExp(`ada:/> ${[...runs, 'ada:/> by'].join('\n')}$`))
+  await terminal.type('e')
+  await terminal.press('Enter')
+  await terminal.ended()
+})
+
+test('client at a terminal: what is typed in a transfer stays out of its bar, and runs behind it', {
+  skip,
+}, async () => {
+  await using proxy = await startCuttingProxy(server.port)
+  writeFileSync(join(server.folder, 'ahead.bin'), noise(8_000_000, 9))
+  proxy.cutAfter([4_000_000, ...Array.from({ length: 200 }, () => 1)])
+  const words = ['-F', server.sshConfig, '-P', String(proxy.port), '-o', 'UserKnownHostsFile=/dev/null']
+  const all = [...client, ...words, '-o', 'StrictHostKeyChecking=accept-new', 'ftp']
+  await using terminal = await openTerminal(all, { env, cwd: server.folder, patience: 15_000 })
+  await terminal.sees(/ada:\/> ?$/)
+  await terminal.type('put ahead.bin')
+  await terminal.press('Enter')
+  await terminal.sees(/\d+% .*waiting for the connection$/)
+
+  await terminal.type('lpwd')
+  await terminal.press('Enter')
+  proxy.cutAfter([])
+
+  const shown = await terminal.sees(new RegExp(`ada:/> lpwd\n${server.folder}\nada:/> ?$`))
+  assert.equal(shown.match(/lpwd/g)?.length, 1, shown)
+})

@@ -1,0 +1,70 @@
+import { emitKeypressEvents, type Interface, type Key } from 'node:readline'
+import { PassThrough } from 'node:stream'
+
+/** Keys of a terminal on their way to readline, which takes and echoes all at once: a paste of several lines, too. */
+export interface HeldKeys {
+  /** What readline reads instead of the terminal. */
+  readonly stream: NodeJS.ReadableStream
+  /** Begins to give them to `lines`; ends when that is closed. */
+  feed(lines: Interface): void
+  /** What is typed from now on waits; ^C gives it up and is given on, and so is ^Z. */
+  hold(): void
+  /** What waits is given on, up to where it is held again. */
+  go(): void
+}
+
+export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
+  const stream = new PassThrough()
+  const waiting: (readonly [text: string | undefined, key: Key])[] = []
+  let isHeld = false
+  /** readline looks for what Tab may put there. */
+  let isPaused = false
+
+  const flow = (): void => {
+    while (!isHeld && !isPaused) {
+      const next = waiting.shift()
+      if (next === undefined) return
+      stream.emit('keypress', ...next)
+    }
+  }
+  const typed = (text: string | undefined, key: Key): void => {
+    const interrupts = key.ctrl === true && key.name === 'c'
+    if (interrupts) waiting.length = 0
+    if (isHeld && (interrupts || (key.ctrl === true && key.name === 'z'))) stream.emit('keypress', text, key)
+    else {
+      waiting.push([text, key])
+      flow()
+    }
+  }
+
+  return {
+    stream,
+    feed(lines) {
+      emitKeypressEvents(input, lines)
+      const end = (): void => lines.close()
+      input.on('keypress', typed).once('end', end)
+      lines.on('pause', () => {
+        isPaused = true
+      })
+      lines.on('resume', () => {
+        isPaused = false
+        // What was found is put into the line first.
+        setImmediate(flow)
+      })
+      lines.once('close', () => {
+        input.off('keypress', typed).off('end', end)
+        input.setRawMode(false)
+        input.pause()
+      })
+      input.setRawMode(true)
+      input.resume()
+    },
+    hold() {
+      isHeld = true
+    },
+    go() {
+      isHeld = false
+      flow()
+    },
+  }
+}
