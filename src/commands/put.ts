@@ -1,11 +1,13 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { showBytes } from '../base/units.ts'
 import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { prefixMd5, proved, type Token } from '../transfer/proved.ts'
-import { virtualPath } from '../vfs/path.ts'
-import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
+import { ROOT, virtualPath } from '../vfs/path.ts'
+import type { FileHandle, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { howTo } from './elsewhere.ts'
+import { intoFolder } from './folders.ts'
 import { atMost, usageError } from './language.ts'
 
 export const put: Command = {
@@ -26,6 +28,7 @@ export const put: Command = {
       atMost(2, call)
       const [file = 'FILE', name] = args
       const target = name === undefined ? context.cwd : virtualPath(name, context.cwd)
+      await refuseAtOnce(call)
       return context.terminal.receive(
         { cwd: context.cwd, name, force: has('force') },
         howTo({ verb: 'put', file, target }, context),
@@ -61,6 +64,38 @@ export const put: Command = {
     const { md5, end } = await store(context, { file, name, from, size, whole, isNew: there === undefined })
     await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
   },
+}
+
+/** What is bound to fail is told before somebody pastes a line elsewhere, or a terminal begins to send. */
+async function refuseAtOnce({ args, context, has }: Call): Promise<void> {
+  const { vfs, cwd } = context
+  const [file = '', name = ''] = args
+  const target = virtualPath(name, cwd)
+  const path = await intoFolder(vfs, target, file.slice(file.lastIndexOf('/') + 1)).catch(async (error) => {
+    // Who may not replace it may not look at it either.
+    await vfs.mayPut?.(target)
+    throw error
+  })
+  await vfs.mayPut?.(path)
+  const there = await statOf(context, path)
+  if (there?.kind === 'file' && there.size > 0 && !there.partial && !has('force'))
+    throw new OpError('EEXIST', `"${shown(path)}" is there already: replace it by put -f`, { path })
+  // What is replaced gives its place back; where the name is not known it may be one of those.
+  if (there === undefined || (there.kind === 'directory' && !has('force'))) await needsRoom(vfs)
+}
+
+/** EDQUOT where not even the first byte of a new file would fit, whatever is given up of what is set aside. */
+async function needsRoom(vfs: VirtualFileSystem): Promise<void> {
+  const { usage } = await vfs.space(ROOT)
+  if (usage === undefined) return
+  const { limit, used, reserved, files, fileLimit } = usage
+  if (limit !== null && used >= limit)
+    throw new OpError(
+      'EDQUOT',
+      `Quota used up: ${showBytes(used + reserved)} of ${showBytes(limit)}, ${showBytes(0)} free`,
+    )
+  if (fileLimit !== null && files >= fileLimit)
+    throw new OpError('EDQUOT', `Quota used up: ${files} of ${fileLimit} files and folders`)
 }
 
 /** A client that has said all it sends may leave: its file is stored all the same. */

@@ -46,6 +46,7 @@ export function recorded(vfs: VirtualFileSystem, parts: RecordParts): VirtualFil
       resume: (path: VirtualPath, size: number) =>
         then(vfs.resume!(path, size), (file) => recordedFile(file, path, { read: true, write: true }, parts)),
     }),
+    ...(vfs.mayPut && { mayPut: (path: VirtualPath) => vfs.mayPut!(path) }),
     ...(vfs.shelved && { shelved: () => vfs.shelved!() }),
     [Symbol.asyncDispose]: () => vfs[Symbol.asyncDispose](),
   }

@@ -244,6 +244,15 @@ export function permitted(
     ...(vfs.resume && {
       resume: (path: VirtualPath, size: number) => then(rights(), (may) => resume(path, size, may)),
     }),
+    mayPut: (path) =>
+      then(rights(), (may) => {
+        if (!may.write) throw refusal('write', path, may)
+        if (may.overwrite) return
+        return then(look(path), (found) => {
+          if (found !== undefined && found.kind !== 'directory' && !fresh.has(found))
+            throw refusal('replace', path, may)
+        })
+      }),
     ...(vfs.shelved && { shelved: () => vfs.shelved?.() ?? [] }),
     [Symbol.asyncDispose]: () => vfs[Symbol.asyncDispose](),
   }

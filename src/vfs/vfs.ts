@@ -39,6 +39,8 @@ export interface VirtualFileSystem extends AsyncDisposable {
    * size, else the file. Nothing is changed before it is written. EINVAL: nothing there has that size.
    */
   resume?(path: VirtualPath, size: number): Awaitable<FileHandle>
+  /** EACCES where the account may not put a file at `path` (or in it), as an OPEN would say later. Without: it may. */
+  mayPut?(path: VirtualPath): Awaitable<void>
   /** Interrupted overwrites, and files that are kept after they were replaced; oldest first. */
   shelved?(): readonly Shelved[]
 }

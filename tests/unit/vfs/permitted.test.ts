@@ -399,3 +399,26 @@ test('permitted: of an account that is gone the next one of its name has nothing
 
   await refuses(() => elsewhere('there').stat(p('/a')))
 })
+
+test('permitted: whether a file may be put somewhere is said without opening anything', async () => {
+  for (const [preset, atNew, atOld] of [
+    ['full', true, true],
+    ['read-only', false, false],
+    ['drop-box', true, false],
+  ] as const) {
+    const { vfs } = await tree(preset)
+    for (const [path, may] of [
+      ['/', atNew],
+      ['/folder', atNew],
+      ['/new.txt', atNew],
+      ['/old.txt', atOld],
+    ] as const) {
+      const asked = async (): Promise<void> => vfs.mayPut!(p(path))
+      await (may ? asked() : refuses(asked))
+    }
+  }
+  const { vfs } = await tree('drop-box')
+  const own = await vfs.open(p('/mine'), NEW)
+  await vfs.mayPut!(p('/mine'))
+  await own.close()
+})
