@@ -6,6 +6,7 @@ import { isWithin, nameOf, virtualPath } from '../vfs/path.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { asideJson, asideLine, asideOf } from './aside.ts'
 import type { Command, CommandContext } from './command.ts'
+import { forEach } from './each.ts'
 import { intoFolder } from './folders.ts'
 import { jsonLine } from './json.ts'
 import { atMost, usageError } from './language.ts'
@@ -18,7 +19,7 @@ export const cat: Command = {
   summary: 'print files',
   async run({ args, context, command }) {
     if (args.length === 0) throw usageError(command)
-    for (const name of args) {
+    await forEach(args, context, async (name) => {
       const file = await context.vfs.open(virtualPath(name, context.cwd), { read: true })
       const decoder = new TextDecoder()
       let last = '\n'
@@ -36,7 +37,7 @@ export const cat: Command = {
       } finally {
         await file.close()
       }
-    }
+    })
   },
 }
 
@@ -81,6 +82,7 @@ export const mv: Command = {
     for (const name of args.slice(0, -1)) {
       const from = virtualPath(name, context.cwd)
       const to = await intoFolder(context.vfs, target, nameOf(from))
+      if (isWithin(to, from)) throw new OpError('EINVAL', `"${shown(from)}" cannot be moved into itself`)
       try {
         await context.vfs.rename(from, to, { replace: has('force') })
       } catch (error) {

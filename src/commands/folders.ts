@@ -3,6 +3,7 @@ import { shown } from '../base/escape.ts'
 import { namesOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Command } from './command.ts'
+import { forEach } from './each.ts'
 import { atMost, usageError } from './language.ts'
 import { entriesOf } from './patterns.ts'
 
@@ -24,7 +25,10 @@ export const pwd: Command = {
   name: 'pwd',
   usage: 'pwd',
   summary: 'say which folder this is',
-  run: ({ context }) => context.print(shown(context.cwd)),
+  run(call) {
+    atMost(0, call)
+    return call.context.print(shown(call.context.cwd))
+  },
 }
 
 export const mkdir: Command = {
@@ -36,11 +40,11 @@ export const mkdir: Command = {
   },
   async run({ args, has, context, command }) {
     if (args.length === 0) throw usageError(command)
-    for (const name of args) {
+    await forEach(args, context, async (name) => {
       const path = virtualPath(name, context.cwd)
       if (has('parents')) await makeAll(context.vfs, path)
       else await context.vfs.mkdir(path)
-    }
+    })
   },
 }
 
@@ -54,7 +58,7 @@ export const rm: Command = {
   },
   async run({ args, has, context, command }) {
     if (args.length === 0) throw usageError(command)
-    for (const name of args) {
+    await forEach(args, context, async (name) => {
       const path = virtualPath(name, context.cwd)
       // Most often a slip, or a script's empty variable.
       if (path === '/') throw new OpError('EPERM', '"/" is never removed: what is in it goes by rm -r /*')
@@ -66,7 +70,7 @@ export const rm: Command = {
       } catch (error) {
         if (!(has('force') && isOpError(error, 'ENOENT'))) throw error
       }
-    }
+    })
   },
 }
 

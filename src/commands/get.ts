@@ -30,6 +30,11 @@ export const get: Command = {
         'EUSAGE',
         'Several names fit, and only one file comes this way: fetch them by scp or sftp',
       )
+    if (args.length > 1)
+      throw new OpError(
+        'EUSAGE',
+        'Only one file comes this way: ssh HOST get FILE > NAME. A name with spaces in it goes in quotes, for ssh too',
+      )
     const file = await openWhole(call, virtualPath(name, context.cwd), name)
     try {
       const { size } = await file.stat()

@@ -4,6 +4,7 @@ import { shown, shownBytes } from '../base/escape.ts'
 import type { Algorithm } from '../transfer/digest.ts'
 import { nameOf, virtualPath } from '../vfs/path.ts'
 import type { Command, CommandContext } from './command.ts'
+import { forEach } from './each.ts'
 import { jsonLine, jsonName } from './json.ts'
 import { usageError } from './language.ts'
 
@@ -42,23 +43,21 @@ export async function hashOf(
 function hashCommand(name: 'md5' | 'sha256'): Command {
   return {
     name,
-    usage: `${name} [--json] FILE [BYTES]`,
-    summary: `${name === 'md5' ? 'MD5' : 'SHA-256'} of a file, or of its first BYTES`,
+    usage: `${name} [--json] FILE... [BYTES]`,
+    summary: `${name === 'md5' ? 'MD5' : 'SHA-256'} of files, or of the first BYTES of one`,
     options: { json: { type: 'boolean', about: ['as one JSON value'] } },
-    async run({ args, has, context, command }) {
-      const [file, length] = args
-      if (file === undefined || args.length > 2) throw usageError(command)
-      if (length !== undefined && !/^\d{1,15}$/.test(length)) throw usageError(command)
-      const { hash, size } = await hashOf(
-        context,
-        file,
-        name,
-        length === undefined ? undefined : Number(length),
-      )
-      const text = has('json')
-        ? jsonLine({ ...jsonName(nameOf(virtualPath(file, context.cwd))), [name]: hash, size })
-        : `${hash}  ${shown(file)}`
-      await context.print(text)
+    async run({ args, has, context, command, matched }) {
+      if (args.length === 0) throw usageError(command)
+      const hasLength = args.length === 2 && !matched && /^\d{1,15}$/.test(args[1]!)
+      const files = hasLength ? args.slice(0, 1) : args
+      const length = hasLength ? Number(args[1]) : undefined
+      const facts: object[] = []
+      await forEach(files, context, async (file) => {
+        const { hash, size } = await hashOf(context, file, name, length)
+        if (!has('json')) return context.print(`${hash}  ${shown(file)}`)
+        facts.push({ ...jsonName(nameOf(virtualPath(file, context.cwd))), [name]: hash, size })
+      })
+      if (has('json')) await context.print(jsonLine(facts.length === 1 ? facts[0] : facts))
     },
   }
 }

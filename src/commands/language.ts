@@ -87,7 +87,7 @@ export function usageError(command: Command): OpError {
 /** More words than it takes: most often a name with spaces in it. EUSAGE. */
 export function atMost(count: number, { args, command, matched }: Call): void {
   if (args.length <= count) return
-  if (matched) throw usageError(command)
+  if (matched || count === 0) throw usageError(command)
   throw new OpError('EUSAGE', `Usage: ${command.usage}\nA name with spaces in it goes in quotes`)
 }
 

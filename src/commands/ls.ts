@@ -5,6 +5,7 @@ import { LAST_TIME, showBytes } from '../base/units.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { Entry, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
+import { failureOfEach } from './each.ts'
 import { jsonLine, jsonName } from './json.ts'
 import { inColumns, type Label } from './layout.ts'
 import { entriesOf } from './patterns.ts'
@@ -26,13 +27,14 @@ export const ls: Command = {
     const { context, args, has } = call
     const files: Entry[] = []
     const folders: { readonly name: string; readonly entries: readonly Entry[] }[] = []
-    for (const name of args.length === 0 ? ['.'] : args) {
+    const failure = await failureOfEach(args.length === 0 ? ['.'] : args, context, async (name) => {
       const path = virtualPath(name, context.cwd)
       const stat = await statOf(context, path)
       if (stat.kind !== 'directory') files.push({ name, stat })
       else folders.push({ name, entries: await sorted(context, path, has('all')) })
-    }
+    })
     if (has('json')) {
+      if (failure !== undefined) throw failure
       const all = [...files, ...folders.flatMap(({ entries }) => entries)]
       return context.print(jsonLine(all.map(({ name, stat }) => asJson(name, stat))))
     }
@@ -41,6 +43,7 @@ export const ls: Command = {
       if (args.length > 1) await context.print(`${index + files.length > 0 ? '\n' : ''}${shown(name)}:`)
       await show(entries, virtualPath(name, context.cwd), call)
     }
+    if (failure !== undefined) throw failure
   },
 }
 

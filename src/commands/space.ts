@@ -4,6 +4,7 @@ import type { Space, VirtualFileSystem } from '../vfs/vfs.ts'
 import { asideJson, asideLine, asideOf } from './aside.ts'
 import type { Command } from './command.ts'
 import { jsonLine } from './json.ts'
+import { atMost } from './language.ts'
 import { bar } from './layout.ts'
 
 /** In blocks of 1 KiB, as `df -k` prints it: rclone reads the second line. */
@@ -17,7 +18,9 @@ export const df: Command = {
     human: { type: 'boolean', short: 'h' },
     portable: { type: 'boolean', short: 'P' },
   },
-  async run({ args, has, context }) {
+  async run(call) {
+    const { args, has, context } = call
+    atMost(1, call)
     const { total, free } = await context.vfs.space(virtualPath(args[0] ?? '/', context.cwd))
     const used = total - free
     const size = (bytes: number): string =>
@@ -35,7 +38,9 @@ export const quota: Command = {
   usage: 'quota [--json]',
   summary: 'how much is used, and how much is left',
   options: { json: { type: 'boolean', about: ['as one JSON value, in bytes'] } },
-  async run({ has, context }) {
+  async run(call) {
+    const { has, context } = call
+    atMost(0, call)
     const space = await context.vfs.space(ROOT)
     const aside = asideOf(context.vfs)
     if (!has('json')) {

@@ -3,7 +3,7 @@ import { cat, cp, mv, restore, stat } from './files.ts'
 import { cd, mkdir, pwd, rm } from './folders.ts'
 import { get } from './get.ts'
 import { md5, md5sum, sha1sum, sha256, sha256sum } from './hashes.ts'
-import { helpOf, longHelp, unknownCommand } from './language.ts'
+import { atMost, helpOf, longHelp, unknownCommand } from './language.ts'
 import { ls } from './ls.ts'
 import { put } from './put.ts'
 import { df, quota } from './space.ts'
@@ -25,7 +25,9 @@ export function helpFor(commands: () => readonly Command[]): Command {
     aliases: ['?'],
     usage: 'help [COMMAND]',
     summary: 'these lines, or all about one command',
-    async run({ args, context }) {
+    async run(call) {
+      const { args, context } = call
+      atMost(1, call)
       const [word] = args
       if (word === undefined) return context.print(longHelp(commands(), context.columns))
       const found = commands().find(({ name, aliases = [] }) => name === word || aliases.includes(word))
