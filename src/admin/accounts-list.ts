@@ -4,7 +4,7 @@ import { showBytes } from '../base/units.ts'
 import type { Usage } from '../quota/ledger.ts'
 import type { Desktop } from './menu.ts'
 import { showLimit, stateOf } from './show.ts'
-import { bar, fittedTable } from './table.ts'
+import { bar, fittedTable, widthOf } from './table.ts'
 
 export interface Picked {
   readonly account: Account
@@ -52,6 +52,15 @@ function accountTable(
     ...(middle ? [limit === null ? '' : bar(used / Math.max(1, limit), BAR)] : []),
     hasHome(account) ? `${showBytes(used)} of ${showLimit(limit)}` : '',
   ])
-  const [first = '', ...lines] = fittedTable([head, ...rows], columns)
+  // A number that is cut off at its unit says nothing, and a name says whose it is.
+  const cells = ['ROLE', 'STATE'].reduce<readonly (readonly string[])[]>(
+    (table, name) => (widthOf(table) > columns ? without(table, table[0]!.indexOf(name)) : table),
+    [head, ...rows],
+  )
+  const [first = '', ...lines] = fittedTable(cells, columns)
   return { head: first, lines }
+}
+
+function without(rows: readonly (readonly string[])[], column: number): readonly (readonly string[])[] {
+  return rows.map((row) => row.toSpliced(column, 1))
 }

@@ -42,6 +42,11 @@ export function fittedTable(cells: readonly (readonly string[])[], columns: numb
   )
 }
 
+/** How many cells a table of these takes. */
+export function widthOf(cells: readonly (readonly string[])[]): number {
+  return widthsOf(escaped(cells)).reduce((sum, width) => sum + width + 2, -2)
+}
+
 /** Narrowest that a column is made. */
 const LEAST = 6
 

@@ -17,7 +17,7 @@ import {
 } from './server-actions.ts'
 import { quotaTotals, showTransfer, statusRows } from './server-rows.ts'
 import { showSpan, showTime } from './show.ts'
-import { bar, fittedTable } from './table.ts'
+import { bar, fittedTable, wrapped } from './table.ts'
 
 /** Each time it is asked anew whether who looks is still an admin. */
 const REFRESH_MS = 1_000
@@ -136,9 +136,13 @@ export async function log(desktop: Desktop): Promise<string | undefined> {
       const wanted = filter
       const lines = await (await deskOf(desktop)).logLines(MOST_LOG, wanted)
       const room = Math.max(1, screen.rows - 3)
-      back = Math.max(0, Math.min(back, lines.length - room))
+      const rows = (some: readonly string[]): readonly string[][] =>
+        some.map((line) => logRows(line, screen.columns))
+      back = Math.max(0, Math.min(back, lines.length - fitting(rows(lines.slice(0, room)), room)))
       const end = lines.length - back
-      const shown = lines.slice(Math.max(0, end - room), end).map(readable)
+      const shown = rows(lines.slice(Math.max(0, end - room), end))
+        .flat()
+        .slice(-room)
       const where = back === 0 ? '' : `, ${back} newer below`
       return [
         `Log${wanted === '' ? '' : ` with "${escapeText(wanted)}"`}: ${lines.length} lines${where}`,
@@ -158,6 +162,26 @@ export async function log(desktop: Desktop): Promise<string | undefined> {
     },
   })
   return ''
+}
+
+/** A line of the log as rows of the screen: what does not fit goes on below, under what happened. */
+function logRows(line: string, columns: number): string[] {
+  const text = readable(line)
+  const [first = '', ...more] = wrapped(text.slice(AFTER_TIME), columns - AFTER_TIME)
+  return [text.slice(0, AFTER_TIME) + first, ...more.map((row) => ' '.repeat(AFTER_TIME) + row)]
+}
+
+/** "12:00:00 ". */
+const AFTER_TIME = 9
+
+/** How many of `lines`, from the first on, have room. */
+function fitting(lines: readonly (readonly string[])[], room: number): number {
+  let rows = 0
+  const over = lines.findIndex((line) => {
+    rows += line.length
+    return rows > room
+  })
+  return over < 0 ? lines.length : Math.max(1, over)
 }
 
 /** What the server is and does, live; D drains it. */

@@ -44,6 +44,53 @@ test('menu: View users comes back to the account that was viewed, and leaves no 
   await status
 })
 
+test('menu: at 40 columns an account is shown with what it uses, not cut at its unit', async () => {
+  const made = await office(0)
+  Object.assign(made.usage, { used: 100 * 1024 ** 2, limit: 1020 * 1024 ** 2 })
+  const { session, press, sees } = person(40, 20, 'grace')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  await sees('Esc goes to Exit')
+  press('v\r')
+  const shown = plain(await sees('Esc goes back'))
+  assert.match(shown, /NAME +STATE +USED/)
+  assert.match(shown, /mallory +active +100 MiB of 1020 MiB/)
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
+test('menu: a line of the log that does not fit goes on below, and the first can be come to', async () => {
+  const made = await office(0)
+  const { desk } = await memoryDesk()
+  const path = `/${'long-name-'.repeat(3)}`
+  Object.assign(desk, {
+    logLines: async () =>
+      Array.from({ length: 30 }, (_, at) =>
+        JSON.stringify({
+          at: `2026-01-01T00:00:${at + 10}.000Z`,
+          level: 'info',
+          event: 'close',
+          path,
+          address: '192.0.2.7',
+        }),
+      ),
+  })
+  const { session, press, sees } = person(60, 20, 'grace')
+  const status = menu({ actions: made.actions, now: () => 0, desk })(session)
+  await sees('Esc goes to Exit')
+  press('l\r')
+  const last = plain(await sees('Esc goes back'))
+  assert.match(last, /00:00:39 close path=\S+\r\n {9}address=192\.0\.2\.7\r\n/)
+  press('\x1b[H')
+  const first = plain(await sees('22 newer below'))
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+  assert.match(first, /Log: 30 lines/)
+})
+
 test('menu: an admin who is demoted in the middle of a form does nothing more', async () => {
   const made = await office(2)
   const { session, press, sees } = person(80, 24, 'admin0')
