@@ -107,7 +107,7 @@ export const SETTINGS = {
     .describe('fastest of those a client names, or what the client likes best: client'),
   'data-path': oneOf('fast', 'plain').default('fast').describe('fast, or plain: through the streams of ssh2'),
   workers: z
-    .union([z.literal('auto'), whole(1, 256, 'write a whole number from 1 to 256, or auto')])
+    .union([z.literal('auto'), whole(1, 256, '')], { error: 'write a whole number from 1 to 256, or auto' })
     .default(1)
     .describe('processes that serve behind the one port; auto: one a core'),
 } as const

@@ -27,7 +27,7 @@ export function checkName(name: string): string {
   if (!isAccountName(name)) {
     throw new OpError(
       'EINVAL',
-      `"${escapeText(name)}" cannot be an account's name: use a-z, 0-9, "_", "." and "-", not first a digit, "." or "-", 32 at most`,
+      `"${escapeText(name)}" cannot be an account's name: use at most 32 of a-z, 0-9, "_", "." and "-", the first a letter or "_"`,
     )
   }
   return name

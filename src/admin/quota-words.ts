@@ -56,6 +56,6 @@ export function lessThanUsed(
   if (bytes !== null && bytes < used)
     return `That is less than it uses: nothing more can be written until ${showBytes(used - bytes)} of it is removed.`
   if (files !== null && files < entries)
-    return `That is less than it has: nothing new can be made until ${showEntries(entries - files)} less are there.`
+    return `That is less than it has: nothing new can be made until ${showEntries(entries - files)} ${entries - files === 1 ? 'is' : 'are'} removed.`
   return undefined
 }

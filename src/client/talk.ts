@@ -60,7 +60,7 @@ export async function talk(
     if (errors.length > 0)
       throw new OpError(
         errors[0]!.code,
-        errors.length === 1 ? 'It was not moved' : `${errors.length} files were not moved`,
+        errors.length === 1 ? '1 file was not moved' : `${errors.length} files were not moved`,
       )
   }
   const words = clientWords(

@@ -43,9 +43,9 @@ function widest(rows: readonly (readonly [left: string, right: string])[]): numb
   return rows.reduce((most, [text]) => Math.max(most, stringWidth(text)), 0)
 }
 
-/** How full something is: 0 to 1. */
+/** How full something is: 0 to 1. Rounded down: only what is full looks full. */
 export function bar(part: number, width: number): string {
-  const full = Math.min(width, Math.max(part > 0 ? 1 : 0, Math.round(part * width)))
+  const full = Math.min(width, Math.floor(part * width))
   return `[${'#'.repeat(full)}${'.'.repeat(width - full)}]`
 }
 

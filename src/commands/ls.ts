@@ -13,7 +13,7 @@ import { entriesOf } from './patterns.ts'
 export const ls: Command = {
   name: 'ls',
   aliases: ['dir'],
-  usage: 'ls [-lha] [--json] [NAME...]',
+  usage: 'ls [-1ahl] [--json] [NAME...]',
   summary: 'list a folder; -l: with size and time',
   examples: ['ls -lh photos', "ls 'my folder'", 'ls *.jpg'],
   options: {

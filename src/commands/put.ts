@@ -152,7 +152,7 @@ function noRoom(refusal: OpError, came: number, size: number | undefined, isNew:
   const error = size === undefined ? refusal : withRest(refusal, size - came)
   if (came === 0) return error
   const orRemove = isNew ? ', or remove them by rm' : ''
-  const kept = `The ${came} bytes that came are kept: with more room go on by put --offset and --md5${orRemove}`
+  const kept = `The ${came === 1 ? '1 byte that came is' : `${came} bytes that came are`} kept: with more room go on by put --offset and --md5${orRemove}`
   return new OpError(error.code, `${error.message}. ${kept}`, { cause: error })
 }
 
@@ -169,7 +169,10 @@ async function store(
   try {
     for await (const chunk of body) {
       if (size !== undefined && at + chunk.length > size)
-        throw new OpError('EINVAL', `More came than the ${size} bytes that were announced`)
+        throw new OpError(
+          'EINVAL',
+          `More came than the ${size === 1 ? '1 byte that was' : `${size} bytes that were`} announced`,
+        )
       await file.write([chunk], at)
       at += chunk.length
     }

@@ -111,7 +111,7 @@ async function converse(
     idle = setTimeout(() => {
       session.log.info('shell idle')
       terminal.output.write(
-        `\nNothing was typed for ${showDuration(ms)}: the shell ends here, sign in again to go on`,
+        `\nNothing was typed for ${showDuration(ms)}: the shell ends here, log in again to go on`,
       )
       leave()
     }, ms)
@@ -226,7 +226,7 @@ async function greeting(
   { output: { columns } }: Terminal,
 ): Promise<readonly string[]> {
   return [
-    `MiniFTP, signed in as ${account}`,
+    `MiniFTP, logged in as ${account}`,
     ...(await quotaLines(vfs, columns)).map((line) => wrapped(line, columns)),
     wrapped('Type help for the commands, bye to leave', columns),
     '',

@@ -271,7 +271,7 @@ test('shell: one that is idle at its prompt is ended with a sentence, one whose 
   await terminal.type('put x\n')
   await terminal.sees(/Return gives the prompt back\.$/)
   await terminal.press('Enter')
-  await terminal.sees(/\nNothing was typed for 2s: the shell ends here, sign in again to go on$/m)
+  await terminal.sees(/\nNothing was typed for 2s: the shell ends here, log in again to go on$/m)
   assert.equal(await terminal.ended(), 0)
 })
 

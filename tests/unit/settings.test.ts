@@ -53,3 +53,11 @@ test('settings: what scripts and tests hand down to a server by a variable is a 
     }
   }
 })
+
+test('settings: how many processes may be is said where it is something else', () => {
+  for (const given of ['0', 'many', '257'])
+    assert.throws(() => read('--workers', given), {
+      message: '--workers: write a whole number from 1 to 256, or auto',
+    })
+  assert.deepEqual([read('--workers', 'auto').workers, read('--workers', '2').workers], ['auto', 2])
+})

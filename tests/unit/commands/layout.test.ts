@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { wrapped } from '../../../src/commands/layout.ts'
+import { bar, wrapped } from '../../../src/commands/layout.ts'
 
 test('wrapped: breaks between words, counts cells, and leaves what is longer than a line', () => {
   assert.equal(wrapped('help lists the words', 12), 'help lists\nthe words')
@@ -20,4 +20,13 @@ test('wrapped: the last column stays free, where some terminals begin a new line
 
 test('wrapped: what follows the first line is indented', () => {
   assert.equal(wrapped('  one two three', 9, '    '), '  one\n    two\n    three')
+})
+
+test('bar: full when it is full alone, and empty when next to nothing is in it', () => {
+  assert.equal(bar(0, 5), '[.....]')
+  assert.equal(bar(0.001, 5), '[.....]')
+  assert.equal(bar(0.5, 4), '[##..]')
+  assert.equal(bar(0.98, 5), '[####.]')
+  assert.equal(bar(1, 5), '[#####]')
+  assert.equal(bar(2, 5), '[#####]')
 })

@@ -101,3 +101,8 @@ test('put at a terminal: where no byte or no file more fits it is refused at onc
   vfs.space = () => ({ ...space, usage: { ...full, used: 4, fileLimit: null } })
   assert.deepEqual(await atTerminal('put b', vfs), ['', true])
 })
+
+test('put: one byte is no bytes', async () => {
+  const { said } = await runWords('put a --size 1', treeOf(), { input: chunks(2) })
+  assert.equal(said, 'More came than the 1 byte that was announced\n')
+})

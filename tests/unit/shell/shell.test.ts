@@ -110,7 +110,7 @@ test('shell: whoever types is not idle, by each key anew; then it ends, with 0 a
   await settle()
 
   assert.equal(ada.status(), 0)
-  assert.match(ada.shown(), /Nothing was typed for 1m: the shell ends here, sign in again to go on/)
+  assert.match(ada.shown(), /Nothing was typed for 1m: the shell ends here, log in again to go on/)
 })
 
 test('shell: one that may be idle for ever is', async (t) => {
