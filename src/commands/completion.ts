@@ -104,7 +104,7 @@ async function namesLike(
       if (!name.startsWith(start) || (start === '' && name.startsWith('.'))) continue
       if (foldersAlone && stat.kind === 'file') continue
       // A name that looks like an option is not taken for one behind a folder.
-      const text = name.startsWith('-') && folder === '' && start === '' ? `./${name}` : name
+      const text = name.startsWith('-') && folder === '' ? `./${name}` : name
       found.push({ text, end: isFolder ? '/' : ' ' })
     }
   } catch (error) {

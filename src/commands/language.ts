@@ -115,6 +115,17 @@ function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | '
     }
   } catch (cause) {
     const why = cause instanceof Error ? escapeText(cause.message.split(/\.\s/)[0]!) : 'The words are off'
-    throw new OpError('EUSAGE', `${why}. Usage: ${command.usage}`, { cause })
+    throw new OpError(
+      'EUSAGE',
+      `${why}. Usage: ${command.usage}${why.startsWith('Unknown') ? dashHint(command, args) : ''}`,
+      { cause },
+    )
   }
+}
+
+/** For who meant a name and no option. */
+function dashHint({ usage }: Command, args: readonly string[]): string {
+  const dashed = args.find((word) => /^-[^-]/.test(word))
+  if (dashed === undefined || !/FILE|NAME|FOLDER|FROM/.test(usage)) return ''
+  return `\nA name that begins with a dash is written ./${shown(dashed)}`
 }
