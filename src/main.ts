@@ -13,6 +13,7 @@ import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
 import type { Message } from './base/line.ts'
 import type { Log } from './base/log.ts'
+import { onStopSignal } from './base/stop-signals.ts'
 import { VERSION } from './base/version.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
 import { CONSOLE, runConsole } from './console.ts'
@@ -239,14 +240,7 @@ function greet({ host, port }: { readonly host: string; readonly port: number },
 
 /** The name of the first signal to stop; a second one ends the process at once. */
 function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(name, () => {
-        resolve(name)
-        process.once(name, () => process.exit(130))
-      })
-    }
-  })
+  return new Promise((resolve) => onStopSignal(['SIGTERM', 'SIGINT'], process, clock, resolve))
 }
 
 const nobody: LiveSessions = { end() {}, changed() {} }

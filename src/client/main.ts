@@ -2,6 +2,7 @@ import { homedir, userInfo } from 'node:os'
 import { systemClock } from '../base/clock.ts'
 import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { onStopSignal } from '../base/stop-signals.ts'
 import { VERSION } from '../base/version.ts'
 import { statusOfError } from '../commands/failed.ts'
 import { digests } from '../transfer/digest.ts'
@@ -87,19 +88,10 @@ async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<
   })
 }
 
-/** ms in which a second signal is the first: the terminal gives ^C to all in front, and npx and an older Node hand it on. */
-const SAME_MS = 500
-
 /** ^C stops in order; a second one at once. */
 function stopper(): AbortController {
   const stop = new AbortController()
-  let first = 0
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(name, () => {
-      if (!stop.signal.aborted) first = systemClock.elapsed()
-      else if (systemClock.elapsed() - first > SAME_MS) process.exit(130)
-      stop.abort()
-    })
+  onStopSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], process, systemClock, () => stop.abort())
   return stop
 }
 
