@@ -41,6 +41,8 @@ export interface CommandContext {
   readonly account: string
   readonly vfs: VirtualFileSystem
   cwd: VirtualPath
+  /** What `cd -` goes back to. */
+  before?: VirtualPath
   readonly hash: Digests
   /** What follows a `put`: everything until the peer's EOF. ECANCELED when it is lost before. */
   readonly input: AsyncIterable<Uint8Array>

@@ -1,6 +1,6 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { namesOf, parentOf, virtualPath } from '../vfs/path.ts'
+import { namesOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Command } from './command.ts'
 import { forEach } from './each.ts'
@@ -14,10 +14,15 @@ export const cd: Command = {
   async run(call) {
     const { args, context } = call
     atMost(1, call)
-    const path = virtualPath(args[0] ?? '/', context.cwd)
+    const isBack = args[0] === '-'
+    if (isBack && context.before === undefined)
+      throw new OpError('ENOENT', 'There is no folder of before yet')
+    const path = isBack ? context.before! : args[0] === '~' ? ROOT : virtualPath(args[0] ?? '/', context.cwd)
     if ((await context.vfs.stat(path)).kind !== 'directory')
       throw new OpError('ENOTDIR', `"${shown(args[0] ?? '/')}" is not a folder`)
+    context.before = context.cwd
     context.cwd = path
+    if (isBack) await context.print(shown(path))
   },
 }
 
