@@ -194,6 +194,7 @@ test('client: ^C stops, keeps what was moved and says how to go on, also where i
   ]
   const child = spawn(process.execPath, args, { cwd: server.folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
+  let stopped = false
   let complained = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complained += text
@@ -201,7 +202,8 @@ test('client: ^C stops, keeps what was moved and says how to go on, also where i
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said += text
     // The first bytes are on their way: it is stopped in the middle, or, where the machine is quick, at the end.
-    if (!/"event":"progress"/.test(said)) return
+    if (stopped || !/"event":"progress"/.test(said)) return
+    stopped = true
     child.kill('SIGINT')
     for (const ms of [2, 5, 10, 15, 20, 30, 40]) setTimeout(() => child.kill('SIGINT'), ms)
   })
