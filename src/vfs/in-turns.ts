@@ -41,6 +41,7 @@ export function inTurns(vfs: VirtualFileSystem, elapsed: () => number): VirtualF
     ...(vfs.resume && {
       resume: (path: VirtualPath, size: number) => next(() => vfs.resume!(path, size)),
     }),
+    ...(vfs.mayPut && { mayPut: (path: VirtualPath) => next(() => vfs.mayPut!(path)) }),
     ...(vfs.shelved && { shelved: () => vfs.shelved!() }),
     [Symbol.asyncDispose]: () => vfs[Symbol.asyncDispose](),
   }
