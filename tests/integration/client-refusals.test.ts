@@ -207,11 +207,12 @@ test('client: ^C stops, keeps what was moved and says how to go on, also where i
     child.kill('SIGINT')
     for (const ms of [2, 5, 10, 15, 20, 30, 40]) setTimeout(() => child.kill('SIGINT'), ms)
   })
-  const [status] = (await once(child, 'close')) as [number]
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null]
 
   const again = await miniftp(server, ['put', 'stop.bin', 'ftp:'])
 
-  assert.equal(status, 130, complained)
+  // The last of them may come when the process no longer listens: to a shell that is 130, too.
+  assert.ok(status === 130 || signal === 'SIGINT', `${status} ${signal}: ${complained}`)
   assert.match(complained, /Stopped. What was moved is kept: say the same again to go on from there/)
   assert.equal(again.status, 0, again.stderr)
   sameFile(there('stop.bin'), here('stop.bin'))
