@@ -11,6 +11,11 @@ const TIMES: Readonly<Record<string, number>> = {
   w: 604_800_000,
 }
 
+/** How a refusal for want of quota says it. Bytes. */
+export function quotaUsedUp(used: number, limit: number, free: number): string {
+  return `Quota used up: ${showBytes(used)} of ${showBytes(limit)}, ${showBytes(free)} free`
+}
+
 /** The last time that a Date can tell, in ms since 1970; the first lies as far before. */
 export const LAST_TIME = 8.64e15
 

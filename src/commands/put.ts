@@ -1,6 +1,6 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { showBytes } from '../base/units.ts'
+import { quotaUsedUp } from '../base/units.ts'
 import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { prefixMd5, proved, type Token } from '../transfer/proved.ts'
 import { ROOT, virtualPath } from '../vfs/path.ts'
@@ -89,11 +89,7 @@ async function needsRoom(vfs: VirtualFileSystem): Promise<void> {
   const { usage } = await vfs.space(ROOT)
   if (usage === undefined) return
   const { limit, used, reserved, files, fileLimit } = usage
-  if (limit !== null && used >= limit)
-    throw new OpError(
-      'EDQUOT',
-      `Quota used up: ${showBytes(used + reserved)} of ${showBytes(limit)}, ${showBytes(0)} free`,
-    )
+  if (limit !== null && used >= limit) throw new OpError('EDQUOT', quotaUsedUp(used + reserved, limit, 0))
   if (fileLimit !== null && files >= fileLimit)
     throw new OpError('EDQUOT', `Quota used up: ${files} of ${fileLimit} files and folders`)
 }

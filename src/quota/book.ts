@@ -1,7 +1,7 @@
 // Over 300 lines: the sums of one account and everything that may change them; a second place could make them differ.
 import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
-import { showBytes } from '../base/units.ts'
+import { quotaUsedUp, showBytes } from '../base/units.ts'
 import type { Around, Held, Share, ShareState, Usage } from './ledger.ts'
 
 /** Most that is leased ahead of need, in bytes and entries: a bulk upload asks the ledger once in 256 writes of 32 KiB. */
@@ -327,11 +327,7 @@ export class Book {
     if (limit === null) throw new OpError('EDQUOT', 'The account is gone', { path })
     // The limit may have been lowered below it. What others hold ahead of need is not free.
     const taken = Math.max(limit - free, used + reserved + this.#used + this.#reserved)
-    throw new OpError(
-      'EDQUOT',
-      `Quota used up: ${showBytes(taken)} of ${showBytes(limit)}, ${showBytes(free)} free`,
-      { path },
-    )
+    throw new OpError('EDQUOT', quotaUsedUp(taken, limit, free), { path })
   }
 
   /** Below nothing: somebody made files behind the server's back, which were then removed through it. */

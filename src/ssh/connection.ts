@@ -1,3 +1,4 @@
+// Over 300 lines: one connection from its login to its end; who it is, what it has open and why it ends are each asked by all the rest.
 import type ssh2 from 'ssh2'
 import type { Authenticator, Identity, Origin } from '../accounts/account.ts'
 import type { Clock } from '../base/clock.ts'

@@ -3,6 +3,7 @@ import { type Awaitable, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Fresh } from './fresh.ts'
+import { handleOver } from './handle-over.ts'
 import { writes } from './metered.ts'
 import type { FileHandle, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
 
@@ -56,7 +57,7 @@ export function permitted(
       if (may.read) return opened
       // Hashes of pieces say what is in a file; of what it wrote itself it knows.
       const hidden = flags.truncate ? undefined : { descriptor: () => undefined }
-      return then(opened, (file) => wrapped(unreadable(file, path, may), { ...hidden }))
+      return then(opened, (file) => unreadable(file, path, may, hidden))
     })
   }
 
@@ -97,7 +98,7 @@ export function permitted(
     const check = (from: number): void => {
       if (from < found.size) throw refusal('replace', path, may)
     }
-    return wrapped(file, {
+    return handleOver(() => file, {
       write(data, offset) {
         if (!file.appends) check(offset)
         return file.write(data, offset)
@@ -127,7 +128,7 @@ export function permitted(
       if (open) fresh.closed(inode)
       open = false
     }
-    return wrapped(file, {
+    return handleOver(() => file, {
       close: () => whatever(() => file.close(), over),
       abandon: () => whatever(() => file.abandon(), over),
     })
@@ -135,14 +136,20 @@ export function permitted(
 
   /** A file that was opened for reading says nothing of the right to set its mode or times: fchmod would do it. */
   function unchangeable(file: FileHandle, path: VirtualPath): FileHandle {
-    return wrapped(file, {
+    return handleOver(() => file, {
       truncate: (size) => when(changes, 'change', path, () => file.truncate(size)),
       setstat: (attrs) => when(changes, 'change', path, () => file.setstat(attrs)),
     })
   }
 
-  function unreadable(file: FileHandle, path: VirtualPath, may: Rights): FileHandle {
-    return wrapped(file, {
+  function unreadable(
+    file: FileHandle,
+    path: VirtualPath,
+    may: Rights,
+    also: Partial<FileHandle> = {},
+  ): FileHandle {
+    return handleOver(() => file, {
+      ...also,
       read() {
         throw refusal('read', path, may)
       },
@@ -255,24 +262,6 @@ export function permitted(
       }),
     ...(vfs.shelved && { shelved: () => vfs.shelved?.() ?? [] }),
     [Symbol.asyncDispose]: () => vfs[Symbol.asyncDispose](),
-  }
-}
-
-/** A file with some of its methods changed. */
-function wrapped(file: FileHandle, changed: Partial<FileHandle>): FileHandle {
-  return {
-    descriptor: file.descriptor,
-    quick: file.quick,
-    appends: file.appends,
-    read: (into, offset) => file.read(into, offset),
-    write: (data, offset) => file.write(data, offset),
-    truncate: (size) => file.truncate(size),
-    stat: () => file.stat(),
-    setstat: (attrs) => file.setstat(attrs),
-    sync: () => file.sync(),
-    close: () => file.close(),
-    abandon: () => file.abandon(),
-    ...changed,
   }
 }
 

@@ -1,3 +1,4 @@
+// Over 300 lines: one table of what each request means while uploads are under way, a method each.
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'

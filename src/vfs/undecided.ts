@@ -140,8 +140,10 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
         return whenIdle(() => handle.write(copies, offset))
       }
       if (failed !== undefined) throw failed
+      // It says nothing of what the file will be.
+      if (lengthOf(data) === 0) return current().write(data, offset)
       if (state === 'untouched') {
-        const begun = begin(offset, offset === 0 && lengthOf(data) > 0)
+        const begun = begin(offset, offset === 0)
         const bytes = isPromise(begun) ? own() : data
         return then(begun, (file) => {
           staged = file

@@ -41,6 +41,23 @@ test('plain scp: a broken connection leaves the old file', async () => {
   await balanced(ada)
 })
 
+test('plain scp: a WRITE of nothing decides nothing, wherever it goes', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old one')
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write([], 0)
+  await file.write([new Uint8Array(0)], 900)
+  await file.write(bytes('the new'), 0)
+  await file.write([], 3)
+
+  assert.equal(await onDisk(ada, 'a'), 'the old one')
+  await file.setstat({ size: 7 })
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'the new')
+  await balanced(ada)
+})
+
 test('plain scp: over the quota the old file stays, and CLOSE says that it failed', async () => {
   await using ada = await stagedAccount({ bytes: 12 })
   const vfs = await ada.session()
