@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErrorCode, isOpError } from '../../src/base/error.ts'
@@ -47,4 +48,18 @@ export async function balanced({ book, home, staging }: StagedAccount): Promise<
   const { used, reserved, files } = book.usage
   const aside = await measure(staging)
   assert.deepEqual({ bytes: used, files, reserved }, { ...(await measure(home)), reserved: aside.bytes })
+}
+
+/** The files under a folder that this process has open. */
+export function openUnder(folder: string): number {
+  return readdirSync('/proc/self/fd').filter((name) => {
+    try {
+      return (
+        fstatSync(Number(name)).isFile() && readlinkSync(`/proc/self/fd/${name}`).startsWith(`${folder}/`)
+      )
+    } catch {
+      // The one of this listing is gone.
+      return false
+    }
+  }).length
 }

@@ -1,6 +1,6 @@
 // The disk of the database is full, the homes' is not: uploads are refused or kept as they are, and nothing stays open.
 import assert from 'node:assert/strict'
-import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { OpError } from '../../../src/base/error.ts'
 import type { UploadStore } from '../../../src/vfs/uploads.ts'
@@ -11,6 +11,7 @@ import {
   isPartial,
   NEW,
   onDisk,
+  openUnder,
   p,
   put,
   refuses,
@@ -39,20 +40,6 @@ function fillable() {
     return { ...store, ...Object.fromEntries(changes) }
   }
   return { state, uploads }
-}
-
-/** The files under a folder that this process has open. */
-function openUnder(folder: string): number {
-  return readdirSync('/proc/self/fd').filter((name) => {
-    try {
-      return (
-        fstatSync(Number(name)).isFile() && readlinkSync(`/proc/self/fd/${name}`).startsWith(`${folder}/`)
-      )
-    } catch {
-      // The one of this listing is gone.
-      return false
-    }
-  }).length
 }
 
 test('full database: a new file that is whole is whole, and one that is not stays partial beyond a kill', async () => {

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, NEW, onDisk, p, put, refuses, UNTRUNCATED } from '../../support/staged-files.ts'
+import {
+  balanced,
+  bytes,
+  NEW,
+  onDisk,
+  openUnder,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
 
 test('within the session: the name means the staged file', async () => {
   await using ada = await stagedAccount()
@@ -31,9 +40,9 @@ test('within the session: the name means the staged file', async () => {
 test('within the session: two requests that commit an overwrite open its file once, and a CLOSE meanwhile closes it', async () => {
   await using ada = await stagedAccount({ durable: 'overwrite' })
   const vfs = await ada.session()
-  const fileDescriptors = () => readdirSync('/proc/self/fd').length
+  const open = (): number => openUnder(ada.folder)
   await put(vfs, '/a', '1234567890')
-  const before = fileDescriptors()
+  const before = open()
   for (const again of ['/b', '/a']) {
     const from = again === '/b' ? '/a' : '/b'
     const file = await vfs.open(p(from), NEW)
@@ -47,7 +56,7 @@ test('within the session: two requests that commit an overwrite open its file on
     assert.equal(await onDisk(ada, again.slice(1)), 'abc')
   }
 
-  assert.equal(fileDescriptors(), before)
+  assert.equal(open(), before)
   await balanced(ada)
 })
 
@@ -170,9 +179,9 @@ for (const durable of ['never', 'overwrite'] as const) {
   test(`within the session: the CLOSE of one handle commits, and the others go on with the file (durable: ${durable})`, async () => {
     await using ada = await stagedAccount({ durable })
     const vfs = await ada.session()
-    const fileDescriptors = () => readdirSync('/proc/self/fd').length
+    const open = (): number => openUnder(ada.folder)
     await put(vfs, '/a', 'the old')
-    const before = fileDescriptors()
+    const before = open()
     const first = await vfs.open(p('/a'), NEW)
     const second = await vfs.open(p('/a'), { read: true, write: true })
     const reader = await vfs.open(p('/a'), { read: true })
@@ -188,7 +197,7 @@ for (const durable of ['never', 'overwrite'] as const) {
     await reader.close()
     await second.close()
     await refuses('EBADF', () => second.write(bytes('x'), 0))
-    assert.equal(fileDescriptors(), before)
+    assert.equal(open(), before)
     await balanced(ada)
   })
 }
