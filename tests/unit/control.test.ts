@@ -73,7 +73,8 @@ test('control: a line without an end is cut, and whoever waits for it hears so',
 test('control: a server that ends with our words unread has ended before it answered', async (t) => {
   const folder = folderOf(t)
   await listen(t, folder, (socket) => {
-    setTimeout(() => socket.destroy(), 50)
+    // The words were written when it connected, in this process: they are here, and nobody reads them.
+    setImmediate(() => setImmediate(() => socket.destroy()))
   })
   const { io, complaints } = listener()
 
