@@ -16,6 +16,8 @@ export interface CommandLine {
 
 /** Flags beside the settings. */
 const SWITCHES = ['quiet', 'no-demo', 'check', 'print-config', 'help', 'version'] as const
+/** What neither the file nor a variable can say. */
+const FLAGS_ALONE: ReadonlySet<string> = new Set([...SWITCHES, 'config'])
 /** Variables with our prefix that are not settings. */
 const NOT_SETTINGS = new Set(['MINIFTP_PASSWORD', 'MINIFTP_ADMIN_PASSWORD', 'MINIFTP_CONFIG'])
 
@@ -32,7 +34,7 @@ export function loadConfig(
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('MINIFTP_') || NOT_SETTINGS.has(variable) || value === undefined) continue
     const name = variable.slice('MINIFTP_'.length).toLowerCase().replaceAll('_', '-')
-    found.set(known(name, variable, variableOf), { value, where: variable })
+    found.set(settingCalled(name, variable, variableOf), { value, where: variable })
   }
   for (const name of Object.keys(SETTINGS)) {
     if (flags[name] !== undefined) found.set(name, { value: flags[name], where: `--${name}` })
@@ -84,7 +86,8 @@ function parseFlags(argv: readonly string[]): Record<string, string | boolean | 
   options.help = { type: 'boolean', short: 'h' }
   for (const word of argv) {
     const name = /^--([a-z-]+)/.exec(word)?.[1]
-    if (name !== undefined && !Object.hasOwn(options, name)) known(name, `--${name}`, (near) => `--${near}`)
+    if (name !== undefined && !Object.hasOwn(options, name))
+      throw unknown(`--${name}`, name, Object.keys(options), (near) => `--${near}`)
   }
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: false, strict: true }).values as Record<
@@ -92,7 +95,7 @@ function parseFlags(argv: readonly string[]): Record<string, string | boolean | 
       string | boolean
     >
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split(/\. |\n/)[0]! : 'The flags are off'
+    const why = cause instanceof Error ? cause.message.split(/\.(?=\s)|\n/)[0]! : 'The flags are off'
     throw new OpError('EUSAGE', `${why}: miniftpd --help shows the flags`, { cause })
   }
 }
@@ -117,7 +120,7 @@ function fromFile(named: string | boolean | undefined): Found {
   const where = (name: string): string => `"${name}" in ${file}`
   return new Map(
     Object.entries(tableIn(text, file)).map(([name, value]) => [
-      known(name, where(name), (near) => `"${near}"`),
+      settingCalled(name, where(name), (near) => `"${near}"`),
       { value, where: where(name) },
     ]),
   )
@@ -135,10 +138,21 @@ function tableIn(text: string, file: string): Record<string, unknown> {
 }
 
 /** `name` if there is such a setting. EUSAGE says where the other one is, and how the nearest would be written there. */
-function known(name: string, where: string, write: (name: string) => string): string {
+function settingCalled(name: string, where: string, write: (name: string) => string): string {
   if (Object.hasOwn(SETTINGS, name)) return name
-  const near = nearest(name, [...Object.keys(SETTINGS), ...SWITCHES])
-  throw new OpError('EUSAGE', `Unknown setting ${where}${near ? `, did you mean ${write(near)}?` : ''}`)
+  if (FLAGS_ALONE.has(name))
+    throw new OpError('EUSAGE', `${where} is no setting, but a flag: write --${name} after miniftpd`)
+  throw unknown(where, name, Object.keys(SETTINGS), write)
+}
+
+function unknown(
+  where: string,
+  name: string,
+  known: readonly string[],
+  write: (name: string) => string,
+): OpError {
+  const near = nearest(name, known)
+  return new OpError('EUSAGE', `Unknown setting ${where}${near ? `, did you mean ${write(near)}?` : ''}`)
 }
 
 function variableOf(name: string): string {

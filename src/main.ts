@@ -232,7 +232,7 @@ function greet({ host, port }: { readonly host: string; readonly port: number },
   const at = host.includes(':') ? `[${host}]` : host
   console.log(`listening on ${at}:${port}`)
   const user = demo ? 'zhangsan' : 'NAME'
-  console.log(`  sftp -P ${port} ${user}@${host}`)
+  console.log(`  sftp -P ${port} ${user}@${at}`)
   console.log(`  ssh -p ${port} ${user}@${host}`)
   console.log(`  npx miniftp ${user}@${at}:${port}`)
   if (demo) console.log('  accounts to try with: zhangsan/123, admin/password')

@@ -3,29 +3,48 @@ import { networks } from './accounts/network.ts'
 import { parseBytes, parseDuration, showDuration } from './base/units.ts'
 import { mostOfVar } from './sockets.ts'
 
+/** What may be written between quotes or without, read by `parse`, which throws sentences. `says`: of what is neither. */
+function written(says: string, parse: (text: string) => number) {
+  return z.union([z.number(), z.string()], { error: says }).transform(read(parse))
+}
+
+const SIZES = 'write a size such as "500MiB" or "10GiB"'
+const TIMES = 'write a time such as "90s", "5m" or "1h"'
 /** A size in bytes or as "10 GiB"; a time in ms or as "5m". */
-const bytes = z.union([z.number(), z.string()]).transform(read((text) => parseBytes(text)))
-const ms = z.union([z.number(), z.string()]).transform(read((text) => parseDuration(text)))
+const bytes = written(SIZES, parseBytes)
+const ms = written(TIMES, parseDuration)
 /** One that a timer is set to. Node makes 1 ms of more than 2^31-1 ms, which are 24.8 days; some wait a little longer. */
 const MOST_TIMER = 24 * 86_400_000
-const timer = z.union([z.number(), z.string()]).transform(
-  read((text) => {
+function timerFrom(least: number) {
+  return written(TIMES, (text) => {
     const value = parseDuration(text)
     if (value > MOST_TIMER)
       throw new Error(`"${text}" is too long: write ${showDuration(MOST_TIMER)} at most`)
+    if (value < least) throw new Error(`"${text}" is too short: write ${showDuration(least)} or more`)
     return value
-  }),
-)
-const words = z.string('write a word between quotes').min(1, 'it is empty')
+  })
+}
+const timer = timerFrom(0)
+/** Nobody logs in faster. */
+const loginTimer = timerFrom(1_000)
+/** Where less may be queued, a session with a client that does read stands still. */
+const LEAST_QUEUED = 64 * 1024
+const queue = written(SIZES, (text) => {
+  const value = parseBytes(text)
+  if (value < LEAST_QUEUED) throw new Error(`"${text}" is too little: write 64KiB or more`)
+  return value
+})
+const words = z
+  .string('write a word between quotes')
+  .min(1, 'it is empty')
+  .regex(/^\P{Cc}*$/u, 'it has a control character')
 
 function whole(from: number, to: number, says: string) {
-  return z.union([z.number(), z.string()]).transform(
-    read((text) => {
-      const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN
-      if (!(value >= from && value <= to)) throw new Error(says)
-      return value
-    }),
-  )
+  return written(says, (text) => {
+    const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : Number.NaN
+    if (!(value >= from && value <= to)) throw new Error(says)
+    return value
+  })
 }
 
 const count = (from: number) =>
@@ -33,15 +52,18 @@ const count = (from: number) =>
 const oneOf = <const T extends readonly [string, ...string[]]>(...values: T) =>
   z.enum(values, { error: `use ${values.slice(0, -1).join(', ')} or ${values.at(-1)}` })
 const addresses = z
-  .union([
-    z.array(z.string()),
-    z.string().transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    ),
-  ])
+  .union(
+    [
+      z.array(z.string()),
+      z.string().transform((text) =>
+        text
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      ),
+    ],
+    { error: 'write networks such as "10.0.0.0/8,::1"' },
+  )
   .transform((lines, context): readonly string[] => {
     try {
       networks(lines)
@@ -63,7 +85,7 @@ export const SETTINGS = {
   hostkeys: words.default('hostkeys').describe('folder of host keys'),
   'log-level': oneOf('debug', 'info', 'warn').default('info').describe('debug, info or warn'),
   'log-keep-days': count(0).default(90).describe('older logs are removed at midnight'),
-  'login-grace': timer.default(20_000).describe('time to log in'),
+  'login-grace': loginTimer.default(20_000).describe('time to log in'),
   'login-tries': count(1).default(6).describe('failed logins of a connection'),
   'max-unauthenticated': count(1).default(2_000).describe('connections not logged in'),
   'max-silent-per-address': count(1)
@@ -78,7 +100,7 @@ export const SETTINGS = {
   'least-packet': whole(1024, 32_768, 'write a number of bytes from 1024 to 32768')
     .default(1024)
     .describe('bytes; smaller packets are much work'),
-  'max-queued': bytes.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
+  'max-queued': queue.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
   'rekey-bytes': bytes.default(1024 ** 3).describe('moved under the same keys'),
   'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed'),
   keepalive: timer.default(15_000).describe('between questions whether a client is still there'),
@@ -123,7 +145,7 @@ export type Settings = Readonly<z.infer<typeof schema>>
 
 const DURATIONS: ReadonlySet<string> = new Set(
   Object.entries(SETTINGS)
-    .filter(([, type]) => [ms, timer].includes(type.unwrap() as typeof ms))
+    .filter(([, type]) => [ms, timer, loginTimer].includes(type.unwrap() as typeof ms))
     .map(([name]) => name),
 )
 
@@ -192,7 +214,7 @@ export function guardRules(settings: LiveSettings) {
 export function printSettings(settings: Settings): string {
   const lines = Object.entries(settings).map(([name, value]) => {
     const why = SETTINGS[name as keyof Settings].description
-    return [written(name, value), ...(why ? [`# ${why}`] : [])].join('  ')
+    return [lineOf(name, value), ...(why ? [`# ${why}`] : [])].join('  ')
   })
   return lines.join('\n')
 }
@@ -206,7 +228,7 @@ export function describeSettings(): string {
   return rows.join('\n')
 }
 
-function written(name: string, value: unknown): string {
+function lineOf(name: string, value: unknown): string {
   return value === null ? `# ${name} = "none"` : `${name} = ${quoted(name, value)}`
 }
 

@@ -8,6 +8,9 @@ export interface Address {
   readonly port: number
 }
 
+/** RFC 4291 §2.5.6. */
+const LINK_LOCAL = /^fe[89ab][0-9a-f]:/i
+
 /** Listens there. The address with the port it got. EBUSY, EACCES or EINVAL when it cannot be had. */
 export async function listenAt(server: Server, { host, port }: Address): Promise<Address> {
   server.listen(port, host)
@@ -29,6 +32,16 @@ export async function listenAt(server: Server, { host, port }: Address): Promise
       )
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
       throw new OpError('EINVAL', `"${host}" is not an address of this machine: choose another with --host`, {
+        cause,
+      })
+    if (code === 'EINVAL' && LINK_LOCAL.test(host))
+      throw new OpError(
+        'EINVAL',
+        `"${host}" is an address of each interface: name the one that is meant with --host ${host}%eth0`,
+        { cause },
+      )
+    if (code !== undefined)
+      throw new OpError('EINVAL', `"${host}" cannot be listened on (${code}): choose another with --host`, {
         cause,
       })
     throw cause

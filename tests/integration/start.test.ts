@@ -97,6 +97,18 @@ test('start: the first one makes keys that only the owner reads, two accounts, a
   assert.equal(statSync(join(at.cwd, 'var/control.sock')).mode & 0o777, 0o600)
 })
 
+// `sftp NAME@::1` says "Missing hostname".
+test('start: an IPv6 address is in brackets where what is pasted needs them', async () => {
+  await using server = start(place('six'), ['--host', '::1'])
+
+  const said = await server.says(/accounts to try with/)
+
+  const port = /^listening on \[::1\]:(\d+)$/m.exec(said)?.[1]
+  assert.match(said, new RegExp(`^ +sftp -P ${port} zhangsan@\\[::1\\]$`, 'm'))
+  assert.match(said, new RegExp(`^ +ssh -p ${port} zhangsan@::1$`, 'm'))
+  assert.match(said, new RegExp(`^ +npx miniftp zhangsan@\\[::1\\]:${port}$`, 'm'))
+})
+
 test('start: that host keys were made is in the audit, once', async () => {
   const at = place('hostkeys')
   for (let turn = 0; turn < 2; turn++) {

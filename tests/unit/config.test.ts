@@ -67,6 +67,44 @@ test('settings: an unknown name is refused where it is, with the nearest as it w
   assert.equal(refusal(['--xylophone']), 'Unknown setting --xylophone')
 })
 
+// "Unknown setting MINIFTP_QUIET, did you mean MINIFTP_QUIET?"
+test('settings: what is a flag alone is said to be one, where a variable or the file has it', () => {
+  assert.equal(
+    refusal([], { MINIFTP_QUIET: '1' }),
+    'MINIFTP_QUIET is no setting, but a flag: write --quiet after miniftpd',
+  )
+  const file = toml('no-demo = true\n')
+  assert.equal(
+    refusal(['--config', file]),
+    `"no-demo" in ${file} is no setting, but a flag: write --no-demo after miniftpd`,
+  )
+  assert.equal(refusal([], { MINIFTP_QIET: '1' }), 'Unknown setting MINIFTP_QIET')
+  assert.equal(refusal(['--qiet']), 'Unknown setting --qiet, did you mean --quiet?')
+})
+
+test('settings: a value of a kind that a setting cannot have is told what it can have', () => {
+  const bad = {
+    'port = true': 'a port is a number from 0 to 65535',
+    'drain = nan': 'write a time such as "90s", "5m" or "1h"',
+    'idle = 1979-05-27': 'write a time such as "90s", "5m" or "1h"',
+    'default-quota = true': 'write a size such as "500MiB" or "10GiB"',
+    'login-tries = [1]': 'write a whole number of 1 or more',
+    'guard-allow = [1]': 'write networks such as "10.0.0.0/8,::1"',
+    'host = "a\\u0000b"': 'it has a control character',
+  }
+  for (const [line, says] of Object.entries(bad)) {
+    const [name] = line.split(' ')
+    const file = toml(`${line}\n`)
+    assert.equal(refusal(['--config', file]), `"${name}" in ${file}: ${says}`)
+  }
+})
+
+// Each was taken: nobody could log in, or all sessions stood still.
+test('settings: what would let nobody in, or no session move, is refused', () => {
+  assert.equal(refusal(['--login-grace', '0']), '--login-grace: "0" is too short: write 1s or more')
+  assert.equal(refusal(['--max-queued', '0']), '--max-queued: "0" is too little: write 64KiB or more')
+})
+
 // Node makes 1 ms of a timer over 2^31-1 ms: `--idle 30d` ended each connection at once.
 test('settings: what a timer is set to is 24 days at most, what is only compared may be longer', () => {
   const timers = ['login-grace', 'rekey-time', 'keepalive', 'idle', 'idle-shell', 'drain'] as const
@@ -134,6 +172,10 @@ test('settings: each refusal is a sentence of ours', () => {
     /^--guard-allow: "office" is not a network: write/,
   )
   assert.equal(refusal(['--host', '']), '--host: it is empty')
+  assert.equal(
+    refusal(['--port', '-1']),
+    "Option '--port' argument is ambiguous: miniftpd --help shows the flags",
+  )
   assert.match(refusal(['--port']), /'--port <value>' argument missing: miniftpd --help/)
   assert.match(refusal(['stray']), /'stray'.*miniftpd --help/)
   assert.match(refusal(['--config', '/nowhere.toml']), /"\/nowhere\.toml" cannot be read: look/)
