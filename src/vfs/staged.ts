@@ -78,6 +78,12 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   const overwrites = staging(vfs, parts, stat, inPlace)
   const { named, own, settled } = overwrites
 
+  /** The last name of a file. */
+  function gone(found: Stat): void {
+    partials.unmark(found)
+    writers.unnamed(found)
+  }
+
   function open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
     const under = own(path)
     if (under?.kind === 'undecided' && under.file.staging)
@@ -278,7 +284,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return then(vfs.rename(from, to, options), () => {
       const isSame = source !== undefined && target !== undefined && keyOf(source) === keyOf(target)
       if (isSame || was === undefined || is === undefined) return
-      if (target?.kind === 'file' && target.nlink === 1) partials.unmark(target)
+      if (target?.kind === 'file' && target.nlink === 1) gone(target)
       // It is renamed, whether or not a full disk takes that down.
       unlessFull(() => (source?.kind === 'directory' ? shelved.renamed(was, is) : shelved.moved(was, is)))
     })
@@ -296,7 +302,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       }
       if (found === undefined && target !== undefined && shelved.dropPart(target)) return
       return then(vfs.unlink(path), () => {
-        if (found?.nlink === 1) partials.unmark(found)
+        if (found?.nlink === 1) gone(found)
         if (target !== undefined) shelved.dropPart(target)
       })
     })

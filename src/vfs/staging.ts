@@ -103,13 +103,24 @@ export function staging(
     const id = shelf.newId(path)
     try {
       shelved.begin(id, path)
-      const file = shelf.make(id, old, path)
+      const file = unmarked(shelf.make(id, old, path))
       return entered({ id, file, path, loan, size: 0, reserved: 0 }, as)
     } catch (error) {
       loan.end()
       shelved.letGo(id, path)
       throw error
     }
+  }
+
+  /** New: a mark is of one that had its number before, and was removed behind our back. */
+  function unmarked(file: LocalFile): LocalFile {
+    try {
+      partials.unmark(file.stat())
+    } catch (error) {
+      file.abandon()
+      throw error
+    }
+    return file
   }
 
   /** Of the file that is replaced, if it has bytes to lend. */

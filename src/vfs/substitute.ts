@@ -65,6 +65,7 @@ export function substitute(
   if (current === undefined) return
   // It is replaced, whether or not a full disk takes that down.
   unlessFull(() => partials.unmark(current))
+  if (current.nlink === 1) writers.unnamed(current)
   if (held !== undefined && shelved.keep(held, path, current.size)) return
   if (holders === undefined || current.nlink > 1) return
   if (freed <= book.free) {

@@ -51,6 +51,11 @@ export class Writers {
     return true
   }
 
+  /** Its last name is gone: should we be killed, nothing is left of it that were to be marked. */
+  unnamed(inode: Inode): void {
+    this.find(inode)?.slot.free()
+  }
+
   /** Another file took its name, and nothing holds its bytes: the disk may give its number to a new one. */
   end(inode: Inode): void {
     const writing = this.find(inode)

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Inode } from '../../../src/vfs/uploads.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
   bytes,
+  interrupted,
   isPartial,
   NEW,
   onDisk,
@@ -286,4 +288,20 @@ test('overwrite: however often its name becomes a link, the quota is not passed'
   }
 
   assert.equal(ada.book.usage.used, 90)
+})
+
+test('overwrite: is whole, whatever was marked that had its number before', async () => {
+  const marks: Inode[] = []
+  await using ada = await stagedAccount({ uploads: (store) => ({ ...store, partials: () => marks }) })
+  await writeFile(join(ada.home, 'a'), 'the old one')
+  const { dev, ino } = await lstat(join(ada.home, 'a'))
+  // As when unfinished files were removed behind the server's back: the disk gives their numbers again.
+  for (let near = ino - 20_000; near < ino + 20_000; near++) if (near !== ino) marks.push({ dev, ino: near })
+  const vfs = await ada.session()
+
+  await put(vfs, '/a', 'the new one')
+
+  assert.equal(await isPartial(vfs, '/a'), false)
+  await interrupted(vfs, '/a', 'broken off')
+  assert.equal(await onDisk(ada, 'a'), 'the new one')
 })

@@ -263,3 +263,26 @@ test('after a kill: what was closed is whole', async () => {
   )
   await balanced(ada)
 })
+
+test('after a kill: nothing is marked that had lost its last name', async () => {
+  await using killed = await stagedAccount()
+  const [vfs, other] = [await killed.session(), await killed.session()]
+  const lose: Readonly<Record<string, () => unknown>> = {
+    '/removed': () => vfs.unlink(p('/removed')),
+    '/renamed over': async () => {
+      await put(other, '/x', 'x')
+      await other.rename(p('/x'), p('/renamed over'), { replace: true })
+    },
+    // A TRUNC beside another session's upload is staged.
+    '/replaced': () => put(other, '/replaced', 'x'),
+  }
+  for (const [name, last] of Object.entries(lose)) {
+    const file = await vfs.open(p(name), NEW)
+    await file.write(bytes('some'), 0)
+    await last()
+  }
+
+  await using ada = await stagedAccount({ after: killed })
+
+  assert.deepEqual(ada.database.prepare('SELECT * FROM partial_file').all(), [])
+})
