@@ -87,9 +87,10 @@ async function roundsOf(row: Row, count: number): Promise<Outcome> {
     // What a server does once only, before or at its first login, is no part of any round.
     if (row.fresh !== true) await sftp(stage, server, ['pwd'])
   }
-  const measured = await rounds(
+  const warm = row.warm ?? 0
+  const all = await rounds(
     servers,
-    count,
+    warm + count,
     (server, round) => row.measure(stage, server, round),
     ({ label }, error) => {
       if (!PEERS.some(([name]) => name === label)) return false
@@ -97,6 +98,7 @@ async function roundsOf(row: Row, count: number): Promise<Outcome> {
       return true
     },
   )
+  const measured = Object.fromEntries(Object.entries(all).map(([label, some]) => [label, some.slice(warm)]))
   const there = servers.filter(({ label }) => measured[label] !== undefined)
   return { measured, versions: [...new Set(there.map(({ version }) => version))] }
 }

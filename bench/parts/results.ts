@@ -15,6 +15,8 @@ interface Kept {
   readonly machine: string
   readonly versions: readonly string[]
   readonly measured: Measured
+  /** Rounds before these, which were not counted. */
+  readonly warm?: number
 }
 
 /** Rounds as a table: each server's medians, and its ratio to the yardstick. */
@@ -27,7 +29,13 @@ export function print(row: Row, measured: Measured): void {
 /** Puts a row's measurements into results.json and writes RESULTS.md and the picture anew. */
 export function save(rows: readonly Row[], row: Row, measured: Measured, versions: readonly string[]): void {
   const kept: Record<string, Kept> = existsSync(KEPT) ? JSON.parse(readFileSync(KEPT, 'utf8')) : {}
-  kept[row.name] = { date: new Date().toISOString().slice(0, 16), machine: machine(), versions, measured }
+  kept[row.name] = {
+    date: new Date().toISOString().slice(0, 16),
+    machine: machine(),
+    versions,
+    measured,
+    ...(row.warm !== undefined && { warm: row.warm }),
+  }
   writeFileSync(KEPT, `${JSON.stringify(kept, rounded)}\n`)
   writeFileSync(join(BENCH, 'RESULTS.md'), page(rows, kept))
   writeFileSync(
@@ -44,10 +52,10 @@ function page(rows: readonly Row[], kept: Readonly<Record<string, Kept>>): strin
         `| ${row.name} | ${row.title} | ${goal.figure} | ${goalText(goal)} | ${reached(goal, measured)} | ${noise(goal, measured)} | ${verdict(goal, measured)} |`,
     ),
   )
-  const details = there.flatMap(({ row, date, machine, versions, measured }) => [
+  const details = there.flatMap(({ row, date, machine, versions, measured, warm }) => [
     `### ${row.name}: ${row.title}`,
     '',
-    `\`npm run bench ${row.name}\` · ${date} UTC · ${rowsOf(measured)} rounds · ${machine} · ${versions.join('; ')}`,
+    `\`npm run bench ${row.name}\` · ${date} UTC · ${rowsOf(measured)} rounds${warm === undefined ? '' : ` after ${warm} that do not count`} · ${machine} · ${versions.join('; ')}`,
     '',
     '```',
     ...linesOf(measured).map((line) => line.join('  ')),
@@ -61,6 +69,7 @@ function page(rows: readonly Row[], kept: Readonly<Record<string, Kept>>): strin
     'taken round by round, and the median and (lowest–highest) of the rounds are shown. The yardstick is OpenSSH’s sshd',
     'with internal-sftp. *Noise* is a second sshd against the first: what that column shows as a difference is none.',
     'Everything lies in memory (tmpfs), and the clients share the cores with the server. CPU is user and system time of all the server’s processes.',
+    'Rows of many small requests have rounds first that do not count, for all servers: ours is compiled in its first minutes.',
     'Our server runs as it always does: quota, upload state and log on. What falls short is explained in docs/performance.md.',
     '',
     '| row | what | figure | goal (stretch) | measured | noise | |',

@@ -30,6 +30,8 @@ export interface Row {
   /** Peers beside the yardstick that are measured too. */
   readonly peers?: boolean
   readonly rounds?: number
+  /** Rounds before those that count: what a server does over and over is compiled in its first minutes. */
+  readonly warm?: number
   /** Each round with servers that have just been started. */
   readonly fresh?: boolean
   /** Files that all servers serve; called once a server before the rounds. */

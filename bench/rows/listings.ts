@@ -17,6 +17,7 @@ export const listings: readonly Row[] = [
 function listing(how: string, count: number, goals: readonly Goal[]): Omit<Row, 'name' | 'title'> {
   return {
     goals,
+    warm: 2,
     prepare(_stage, { local }) {
       const folder = join(local, `names-${count}`)
       if (!existsSync(folder)) fill(folder, count, new Uint8Array(0))

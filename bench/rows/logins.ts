@@ -13,6 +13,7 @@ export const logins: readonly Row[] = [
     name: 'login',
     title: 'one login with a key by OpenSSH’s sftp',
     peers: true,
+    warm: 5,
     goals: [{ figure: 'cost', must: 0.15, stretch: 0.08 }],
     async measure(stage, server) {
       const { wall, cpu } = await timed(server, async () => {

@@ -17,6 +17,7 @@ export const smallFileRows: readonly Row[] = [
     title: '5,000 x 4 KiB up',
     goals: wallAndCpu([0.9, 0.65], [0.9, 0.6]),
     peers: true,
+    warm: 4,
   },
   {
     ...down(few),
@@ -24,6 +25,7 @@ export const smallFileRows: readonly Row[] = [
     title: '5,000 x 4 KiB down',
     goals: wallAndCpu([0.8, 0.65], [0.85, 0.7]),
     peers: true,
+    warm: 4,
   },
   {
     ...up(many),
