@@ -1,9 +1,10 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { isNoRoom } from '../transfer/no-room.ts'
 import { parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { MOST_SIZE } from '../zmodem/line.ts'
-import type { IncomingFile, Storage } from '../zmodem/receive.ts'
+import type { IncomingFile, Storage, WantedFile } from '../zmodem/receive.ts'
 import { prefixCrc } from '../zmodem/send.ts'
 
 export interface IncomingParts {
@@ -21,14 +22,16 @@ export interface IncomingParts {
 
 type Proof = (bytes: number) => Promise<number | undefined>
 
-/** Where files that a terminal sends go. What is not taken is said in `refusals`, and the others go on. */
-export function storageIn(parts: IncomingParts): Storage {
+/**
+ * Where files that a terminal sends go. What is not taken, or not whole, is said in `refusals`, and the others go on.
+ * `brokenOff`: whether one was refused that the sender had begun with.
+ */
+export function storageIn(parts: IncomingParts): Storage & { readonly brokenOff: boolean } {
   const { vfs, refusals } = parts
   let count = 0
+  let brokenOff = false
 
-  async function open(file: IncomingFile, proof: Proof) {
-    const path = await pathOf(parts, file, count)
-    count += 1
+  async function open(file: IncomingFile, path: VirtualPath, proof: Proof): Promise<WantedFile> {
     const there = await statOf(vfs, path)
     if (Math.max(file.size ?? 0, file.resume ? (there?.size ?? 0) : 0) > MOST_SIZE) {
       throw new OpError(
@@ -38,9 +41,16 @@ export function storageIn(parts: IncomingParts): Storage {
       )
     }
     if (there?.kind === 'directory') throw new OpError('EISDIR', `"${shown(path)}" is a folder`, { path })
-    if (there !== undefined && file.resume && there.size > 0) {
-      return { handle: await proved(parts, path, there.size, proof), from: there.size }
-    }
+    const wanted = (handle: FileHandle, from: number, isNew: boolean): WantedFile => ({
+      handle,
+      from,
+      refused(error, bytes) {
+        brokenOff = true
+        refusals.push(notStored(path, error, isNew ? bytes : 0))
+      },
+    })
+    if (there !== undefined && file.resume && there.size > 0)
+      return wanted(await proved(parts, path, there.size, proof), there.size, true)
     if (there !== undefined && there.size > 0 && !parts.force) {
       throw new OpError(
         'EEXIST',
@@ -49,20 +59,36 @@ export function storageIn(parts: IncomingParts): Storage {
       )
     }
     const mode = (file.mode ?? 0o644) & 0o777
-    return { handle: await vfs.open(path, { write: true, create: true, truncate: true }, { mode }), from: 0 }
+    const handle = await vfs.open(path, { write: true, create: true, truncate: true }, { mode })
+    return wanted(handle, 0, there === undefined)
   }
 
   return {
+    get brokenOff() {
+      return brokenOff
+    },
     async open(file, proof) {
+      let path: VirtualPath | undefined
       try {
-        return await open(file, proof)
+        path = await pathOf(parts, file, count)
+        count += 1
+        return await open(file, path, proof)
       } catch (error) {
         if (!isOpError(error) || error.code === 'ECANCELED') throw error
-        refusals.push(error.message)
+        refusals.push(path !== undefined && isNoRoom(error) ? notStored(path, error, 0) : error.message)
         return undefined
       }
     },
   }
+}
+
+/** Of a file that is new, or gone on with, the `bytes` that are there. */
+function notStored(path: VirtualPath, error: OpError, bytes: number): string {
+  const sentence = `"${shown(path)}" was not stored: ${error.message}`
+  if (bytes === 0) return sentence
+  const kept = bytes === 1 ? 'The 1 byte of it that is' : `The ${bytes} bytes of it that are`
+  const more = isNoRoom(error) ? 'with more room go on by sz -r, or' : 'go on by sz -r, or'
+  return `${sentence}. ${kept} here ${bytes === 1 ? 'is' : 'are'} kept: ${more} remove ${bytes === 1 ? 'it' : 'them'} by rm`
 }
 
 /** A sender's name leads nowhere but into the folder that was meant. */

@@ -21,6 +21,8 @@ const MOMENT_MS = 2_500
 const LOOK_MS = 250
 /** What comes right behind the last word of a transfer is read by the terminal's `rz` before it ends, and seen by nobody. */
 const LETS_GO_MS = 250
+/** Nothing came for so long after a transfer that broke off: what was on its way has come. */
+const QUIET_MS = 1_000
 /** Takes the frame that a terminal without ZMODEM shows off the screen again. */
 const WIPE = '\r\x1b[2K\x1b[1A\x1b[2K'
 const CTRL_C = 3
@@ -46,17 +48,30 @@ interface OpenedFile extends OutgoingFile {
 export function terminalTransfer(terminal: Terminal, parts: TransferParts): TerminalTransfer {
   const { account, vfs, hash, log } = parts
 
-  /** Runs `work` with the terminal's bytes; whatever happens, the keys are keys again afterwards. */
-  async function withLine<T>(work: (line: ZmodemLine) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` with the terminal's bytes; whatever happens, the keys are keys again afterwards. `brokenOff`: whether
+   * more may be on its way than was read. That is no key: whoever made the file would type at this prompt.
+   */
+  async function withLine<T>(
+    work: (line: ZmodemLine) => Promise<T>,
+    brokenOff = (): boolean => false,
+  ): Promise<T> {
     const raw = await terminal.raw()
     const reader = new FrameReader(raw.next, raw.waiting)
+    let rest = (): Uint8Array => reader.rest()
+    const passOver = async (): Promise<void> => {
+      rest = () => new Uint8Array(0)
+      while ((await raw.next(QUIET_MS)) !== undefined);
+    }
     try {
-      return await work({ reader, write: raw.write })
+      const done = await work({ reader, write: raw.write })
+      if (brokenOff()) await passOver()
+      return done
     } catch (error) {
-      await raw.write(CANCEL).catch(() => {}) // The session may be what ended.
+      await raw.write(CANCEL).then(passOver, () => {}) // The session may be what ended.
       throw error
     } finally {
-      raw.release(reader.rest())
+      raw.release(rest())
     }
   }
 
@@ -143,11 +158,14 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
     async receive({ cwd, name, force }, tell) {
       const refusals: string[] = []
       const storage = storageIn({ vfs, cwd, name, force, refusals, signal: parts.signal(), log })
-      const count = await withLine(async (line) => {
-        const starts = ({ type }: Header): boolean => STARTS.has(type)
-        const first = await answer(line, receiverReady(), starts, tell, { verb: 'put', folder: cwd })
-        return first && receiveFiles(line, first, storage)
-      })
+      const count = await withLine(
+        async (line) => {
+          const starts = ({ type }: Header): boolean => STARTS.has(type)
+          const first = await answer(line, receiverReady(), starts, tell, { verb: 'put', folder: cwd })
+          return first && receiveFiles(line, first, storage)
+        },
+        () => storage.brokenOff,
+      )
       if (count === undefined) return
       if (count > 0 || refusals.length === 0)
         await say(`${count === 1 ? 'One file' : `${count} files`} stored`)

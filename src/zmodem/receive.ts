@@ -1,5 +1,5 @@
-import { isPromise } from '../base/awaitable.ts'
-import { OpError } from '../base/error.ts'
+import { type Awaitable, isPromise } from '../base/awaitable.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import type { FileHandle } from '../vfs/vfs.ts'
 import { End, Frame, type Header, hexHeader, receiverReady } from './frames.ts'
 import { MOST_SIZE, PATIENCE_MS, TRIES, type ZmodemLine } from './line.ts'
@@ -15,16 +15,24 @@ export interface IncomingFile {
   readonly resume: boolean
 }
 
+/** A file that is wanted. */
+export interface WantedFile {
+  readonly handle: FileHandle
+  readonly from: number
+  /** The file system takes no more of it; `bytes` of it are there. */
+  refused(error: OpError, bytes: number): void
+}
+
 /** Where files go. */
 export interface Storage {
   /**
-   * Opens the file, and says from where it is wanted; undefined: not wanted, and `refused` has heard why.
+   * Opens the file; undefined: not wanted.
    * `proof(n)` is the CRC-32 of the sender's first n bytes, undefined when it does not say.
    */
   open(
     file: IncomingFile,
     proof: (bytes: number) => Promise<number | undefined>,
-  ): Promise<{ readonly handle: FileHandle; readonly from: number } | undefined>
+  ): Promise<WantedFile | undefined>
 }
 
 const RESUME = 3
@@ -55,6 +63,10 @@ export async function receiveFiles(line: ZmodemLine, first: Header, storage: Sto
           else if (await receiveFile(line, fileOf(info.data, header.flags), storage)) count += 1
           break
         }
+        case Frame.eof:
+          // Of a file that was refused in its midst, by a sender that does not know that one can be.
+          await line.write(receiverReady())
+          break
         case Frame.fin:
           await line.write(hexHeader(Frame.fin))
           await line.reader.overAndOut(500)
@@ -82,28 +94,29 @@ async function receiveFile(line: ZmodemLine, file: IncomingFile, storage: Storag
     return undefined
   }
   const opened = await storage.open(file, proof)
-  if (opened === undefined) {
-    await line.write(hexHeader(Frame.skip))
-    return false
-  }
+  const isStored = opened !== undefined && (await stored(line, file, opened))
+  // Skipped in its midst: what is on its way of it is passed over, up to the header of what comes next.
+  await line.write(isStored ? receiverReady() : hexHeader(Frame.skip))
+  return isStored
+}
+
+/** Whether all of it is there. */
+async function stored(line: ZmodemLine, { mtime }: IncomingFile, opened: WantedFile): Promise<boolean> {
   const { handle, from } = opened
   const gathered = new Gathered(handle, from)
   try {
-    try {
-      await body(line, gathered, from)
-    } finally {
-      // What came before a cut is what a resume goes on with.
-      await gathered.write()
-    }
-    if (file.mtime !== undefined && file.mtime > 0)
-      await handle.setstat({ mtime: file.mtime, atime: file.mtime })
+    await body(line, gathered, from)
+    await gathered.end(mtime)
+    return true
   } catch (error) {
+    const { refusal } = gathered
+    // What came before a cut is what a resume goes on with; the cut is what is told.
+    if (refusal === undefined) await gathered.write().catch(() => {})
     await handle.abandon()
-    throw error
+    if (refusal === undefined) throw error
+    opened.refused(refusal, gathered.at)
+    return false
   }
-  await handle.close()
-  await line.write(receiverReady())
-  return true
 }
 
 /** The bytes, asked for again from where they went wrong. */
@@ -124,11 +137,7 @@ async function body(line: ZmodemLine, file: Gathered, from: number): Promise<voi
           await line.write(hexHeader(Frame.rpos, at))
           break
         }
-        if (at + part.data.length > MOST_SIZE)
-          throw new OpError(
-            'EFBIG',
-            'More than 4 GiB came, which ZMODEM cannot count: send it by sftp or scp',
-          )
+        if (at + part.data.length > MOST_SIZE) return file.refuseMore()
         if (!file.take(part.data)) await file.write(part.data)
         at += part.data.length
         end = part.end
@@ -152,10 +161,21 @@ class Gathered {
   readonly #held = Buffer.allocUnsafe(GATHERED)
   #size = 0
   #at: number
+  #refusal: OpError | undefined
 
   constructor(handle: FileHandle, at: number) {
     this.#handle = handle
     this.#at = at
+  }
+
+  /** Where the next byte is written. */
+  get at(): number {
+    return this.#at
+  }
+
+  /** Why no more is taken: what else is thrown comes from the line. */
+  get refusal(): OpError | undefined {
+    return this.#refusal
   }
 
   /** Whether there was room for `data`. */
@@ -172,9 +192,37 @@ class Gathered {
       ({ length }) => length > 0,
     )
     if (parts.length === 0) return
-    await this.#handle.write(parts, this.#at)
+    await this.#unlessRefused(() => this.#handle.write(parts, this.#at))
     for (const { length } of parts) this.#at += length
     this.#size = 0
+  }
+
+  /** All of it came, and `mtime` is its time if the sender knows one. */
+  async end(mtime: number | undefined): Promise<void> {
+    await this.write()
+    await this.#unlessRefused(async () => {
+      if (mtime !== undefined && mtime > 0) await this.#handle.setstat({ mtime, atime: mtime })
+      await this.#handle.close()
+    })
+  }
+
+  /** EFBIG, once what was taken is written. */
+  async refuseMore(): Promise<never> {
+    await this.write()
+    this.#refusal = new OpError(
+      'EFBIG',
+      'It is over 4 GiB, which ZMODEM cannot count: send it by sftp or scp',
+    )
+    throw this.#refusal
+  }
+
+  async #unlessRefused(work: () => Awaitable<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (isOpError(error) && error.code !== 'ECANCELED') this.#refusal = error
+      throw error
+    }
   }
 }
 

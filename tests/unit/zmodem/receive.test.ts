@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isOpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
 import { End, Frame, FrameWriter, type Header, hexHeader } from '../../../src/zmodem/frames.ts'
@@ -29,12 +29,21 @@ function* after<T>(first: Iterable<T>, then: Iterable<T>): Generator<T> {
   yield* then
 }
 
-/** Everything is wanted, from `from` on, into the file "/a". */
-function storageOf(vfs: TinyVfs, from = 0, change: Partial<FileHandle> = {}): Storage {
+/** Everything is wanted, from `from` on, into the file "/a"; `refusals` hears the code and how much is there. */
+function storageOf(
+  vfs: TinyVfs,
+  from = 0,
+  change: Partial<FileHandle> = {},
+  refusals: (readonly [string, number])[] = [],
+): Storage {
   const path = virtualPath('/a')
   return {
     async open() {
-      return { handle: { ...vfs.open(path, { write: true, create: true }), ...change }, from }
+      return {
+        handle: { ...vfs.open(path, { write: true, create: true }), ...change },
+        from,
+        refused: ({ code }, bytes) => void refusals.push([code, bytes]),
+      }
     },
   }
 }
@@ -93,19 +102,59 @@ test('zmodem receive: data and an end that are of another place are asked for ag
 test('zmodem receive: what goes beyond 4 GiB is refused, whatever was announced', async () => {
   const vfs = new TinyVfs()
   const from = MOST_SIZE - 2
-  const { line } = zmodemPeer([FILE, frame(Frame.data, from, Buffer.from('beyond'), End.ackStop)])
+  const beyond = frame(Frame.data, from, Buffer.from('beyond'), End.ackStop)
+  const { line } = zmodemPeer([FILE, beyond, hexHeader(Frame.fin)])
+  const refusals: (readonly [string, number])[] = []
   let written = 0
   const write = (data: readonly Uint8Array[]): void => {
     for (const { length } of data) written += length
   }
 
-  await assert.rejects(
-    receiveFiles(line, FIRST, storageOf(vfs, from, { write })),
-    (error) => isOpError(error, 'EFBIG') && /sftp or scp/.test(error.message),
-  )
+  assert.equal(await receiveFiles(line, FIRST, storageOf(vfs, from, { write }, refusals)), 0)
 
+  assert.deepEqual(refusals, [['EFBIG', from]])
   assert.equal(written, 0)
   assert.deepEqual(vfs.calls, ['abandon /a'])
+})
+
+test('zmodem receive: a file that is refused in its midst is skipped, and what follows of it passed over', async () => {
+  const vfs = new TinyVfs()
+  vfs.limit = 8
+  const refusals: (readonly [string, number])[] = []
+  const { line, written } = zmodemPeer([
+    FILE,
+    frame(Frame.data, 0, Buffer.alloc(60_000, 'x'), End.ackStop),
+    frame(Frame.data, 60_000, Buffer.alloc(60_000, 'x'), End.ackStop),
+    frame(Frame.data, 120_000, Buffer.alloc(60_000, 'x'), End.ackStop),
+    Buffer.concat([Buffer.from('on its way\r**'), frame(Frame.eof, 180_000)]),
+    FILE,
+    Buffer.concat([frame(Frame.data, 0, Buffer.from('small')), frame(Frame.eof, 5)]),
+    hexHeader(Frame.fin),
+  ])
+
+  assert.equal(await receiveFiles(line, FIRST, storageOf(vfs, 0, {}, refusals)), 1)
+
+  assert.deepEqual(refusals, [['EDQUOT', 0]])
+  assert.equal(written.filter((bytes) => bytes.equals(hexHeader(Frame.skip))).length, 1)
+  assert.equal(vfs.text('/a'), 'small')
+})
+
+test('zmodem receive: a file that cannot be closed is skipped, and what was there of it is told', async () => {
+  const vfs = new TinyVfs()
+  const refusals: (readonly [string, number])[] = []
+  const { line, written } = zmodemPeer([
+    FILE,
+    Buffer.concat([frame(Frame.data, 0, Buffer.from('small')), frame(Frame.eof, 5)]),
+    hexHeader(Frame.fin),
+  ])
+  const close = (): never => {
+    throw new OpError('EDQUOT', 'Quota used up')
+  }
+
+  assert.equal(await receiveFiles(line, FIRST, storageOf(vfs, 0, { close }, refusals)), 0)
+
+  assert.deepEqual(refusals, [['EDQUOT', 5]])
+  assert.ok(written.some((bytes) => bytes.equals(hexHeader(Frame.skip))))
 })
 
 test('zmodem receive: a sender that proves nothing is asked twice', async () => {
