@@ -6,6 +6,7 @@ import { OpError } from '../base/error.ts'
 import { type Dialed, dial, type Peer, type PeerConfig } from '../ssh/dial.ts'
 import { type LogIn, logIn } from '../ssh/log-in.ts'
 import { errnoOf } from '../vfs/errno.ts'
+import { readConfig } from './config-files.ts'
 import { checkHost, type Strictness } from './host-check.ts'
 import { openKnownHosts } from './known-hosts.ts'
 import { expandFile, type HostSettings, settingsFor, unserved } from './ssh-config.ts'
@@ -65,8 +66,13 @@ async function dialerOver(
   jumps: number,
 ): Promise<Dialer> {
   const { home } = everybody
-  const text = await textOf(wishes.config ?? join(home, '.ssh/config'), wishes.config !== undefined)
-  const settings = settingsFor(target.host, text, wishes.options)
+  const lines = await readConfig(
+    wishes.config ?? join(home, '.ssh/config'),
+    home,
+    wishes.config !== undefined,
+  )
+  const localUser = everybody.user
+  const settings = settingsFor({ ...target, localUser }, lines, wishes.options)
   const around =
     settings.get('BatchMode')?.toLowerCase() === 'yes'
       ? { ...everybody, ask: async () => undefined, confirm: undefined }
@@ -75,12 +81,10 @@ async function dialerOver(
   const said = settings.get('Port')
   const port = target.port ?? (said === undefined ? 22 : parsePort(said))
   const user = target.user ?? settings.get('User') ?? around.user
-  const tokens = { host, port, user }
+  const tokens = { host, port, user, localUser }
   const file = (name: string): string => expandFile(name, tokens, home)
   const files = (keyword: string, usual: readonly string[]): string[] =>
-    (settings.get(keyword)?.split(/\s+/) ?? usual)
-      .map(file)
-      .filter((name) => name !== '/dev/null' && name !== 'none')
+    (settings.words(keyword) ?? usual).map(file).filter((name) => name !== '/dev/null' && name !== 'none')
   const known = await openKnownHosts(
     files('UserKnownHostsFile', ['~/.ssh/known_hosts', '~/.ssh/known_hosts2']),
     {
@@ -226,15 +230,4 @@ async function jumpDialer(
     around,
     jumps - 1,
   )
-}
-
-async function textOf(file: string, wanted: boolean): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if (!wanted && errnoOf(error) === 'ENOENT') return ''
-    throw new OpError('EACCES', `The settings in "${file}" cannot be read (${errnoOf(error) ?? 'unknown'})`, {
-      cause: error,
-    })
-  }
 }

@@ -15,33 +15,65 @@ const SERVED: ReadonlySet<string> = new Set(
 export interface HostSettings {
   get(keyword: string): string | undefined
   all(keyword: string): readonly string[]
+  /** The words of the first value, for what takes several. */
+  words(keyword: string): readonly string[] | undefined
 }
 
-/** `text` as in ssh_config(5): Host blocks with patterns; Match blocks are passed over. `options`, as after -o, come first. */
-export function settingsFor(host: string, text: string, options: readonly string[] = []): HostSettings {
-  const found = new Map<string, string[]>()
-  const put = (keyword: string, value: string): void => {
+/** A line of a config: its keyword in lower case, the words behind it, and what the files hold that an Include names. */
+export interface ConfigLine {
+  readonly keyword: string
+  readonly words: readonly string[]
+  readonly included?: readonly (readonly ConfigLine[])[]
+}
+
+/** Who connects where, as Match asks for it. */
+export interface Asked {
+  /** As it was written, not yet its HostName. */
+  readonly host: string
+  /** The name at the server, where it was said. */
+  readonly user?: string | undefined
+  /** Who runs this. */
+  readonly localUser?: string | undefined
+}
+
+/**
+ * `lines` as in ssh_config(5): Host and Match blocks, of which the first value counts. `options`, as after -o, come first. A Match
+ * by what is not served here (exec, final, tagged …) does not apply.
+ */
+export function settingsFor(
+  asked: Asked,
+  lines: readonly ConfigLine[],
+  options: readonly string[] = [],
+): HostSettings {
+  const found = new Map<string, (readonly string[])[]>()
+  const put = ({ keyword, words }: ConfigLine): void => {
     const values = found.get(keyword)
-    if (values) values.push(value)
-    else found.set(keyword, [value])
+    if (values) values.push(words)
+    else found.set(keyword, [words])
   }
+  const first = (keyword: string): string | undefined => found.get(keyword)?.[0]?.join(' ')
+
+  function take(block: readonly ConfigLine[], outer: boolean): void {
+    let applies = outer
+    for (const line of block) {
+      const { keyword, words, included = [] } = line
+      if (keyword === 'host') applies = outer && fits(words, asked.host)
+      else if (keyword === 'match') applies = outer && matches(words, asked, first)
+      else if (keyword === 'include') for (const inner of included) take(inner, applies)
+      else if (applies) put(line)
+    }
+  }
+
   for (const option of options) {
     const line = parseLine(option)
     if (line === undefined) throw new OpError('EUSAGE', `-o takes NAME=VALUE, not "${option}"`)
-    put(...line)
+    put(line)
   }
-  let applies = true
-  for (const raw of text.split('\n')) {
-    const line = parseLine(raw)
-    if (!line) continue
-    const [keyword, value] = line
-    if (keyword === 'host') applies = fits(value, host)
-    else if (keyword === 'match') applies = /^all$/i.test(value)
-    else if (applies) put(keyword, value)
-  }
+  take(lines, true)
   return {
-    get: (keyword) => found.get(keyword.toLowerCase())?.[0],
-    all: (keyword) => found.get(keyword.toLowerCase()) ?? [],
+    get: (keyword) => first(keyword.toLowerCase()),
+    all: (keyword) => (found.get(keyword.toLowerCase()) ?? []).map((words) => words.join(' ')),
+    words: (keyword) => found.get(keyword.toLowerCase())?.[0],
   }
 }
 
@@ -49,39 +81,92 @@ export function settingsFor(host: string, text: string, options: readonly string
 export function unserved(options: readonly string[] = []): readonly string[] {
   return options.filter((option) => {
     const line = parseLine(option)
-    return line !== undefined && !SERVED.has(line[0])
+    return line !== undefined && !SERVED.has(line.keyword)
   })
 }
 
 /** `~` and the tokens %d %h %p %r %u %% of file names (ssh_config(5), TOKENS). */
 export function expandFile(
   name: string,
-  tokens: { readonly host: string; readonly port: number; readonly user: string },
+  tokens: {
+    readonly host: string
+    readonly port: number
+    readonly user: string
+    readonly localUser?: string
+  },
   home = homedir(),
 ): string {
-  const values: Readonly<Record<string, string>> = {
+  const values: Readonly<Record<string, string | undefined>> = {
     d: home,
     h: tokens.host,
     p: String(tokens.port),
     r: tokens.user,
+    u: tokens.localUser,
     '%': '%',
   }
-  const text = name.replace(/%([dhpr%])/g, (_, token: string) => values[token]!)
+  const text = name.replace(/%([dhpru%])/g, (whole, token: string) => values[token] ?? whole)
   return text === '~' || text.startsWith('~/') ? join(home, text.slice(1)) : text
 }
 
-/** `Keyword value`, `Keyword=value`, quotes around the value; undefined for comments and blank lines. */
-function parseLine(raw: string): [keyword: string, value: string] | undefined {
-  const match = /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$/.exec(raw)
-  if (!match || match[2] === '') return undefined
-  return [match[1]!.toLowerCase(), match[2]!.replace(/^"(.*)"$/, '$1')]
+/** The lines of a config's text; what an Include names is not read yet. */
+export function parseConfig(text: string): readonly ConfigLine[] {
+  return text.split('\n').flatMap((raw) => parseLine(raw) ?? [])
 }
 
-function fits(patterns: string, host: string): boolean {
+/** `Keyword value`, `Keyword=value`; undefined for comments and blank lines. */
+function parseLine(raw: string): ConfigLine | undefined {
+  const match = /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$/.exec(raw)
+  if (!match) return undefined
+  const words = wordsOf(match[2]!)
+  return words.length === 0 ? undefined : { keyword: match[1]!.toLowerCase(), words }
+}
+
+/** Quotes hold a word together; a word that begins with # begins a comment. */
+function wordsOf(text: string): readonly string[] {
+  const words: string[] = []
+  for (const [word] of text.matchAll(/(?:"(?:\\["\\]|[^"])*"|[^\s"]|")+/g)) {
+    if (word.startsWith('#')) break
+    words.push(
+      word.replace(/"((?:\\["\\]|[^"])*)"/g, (_, quoted: string) => quoted.replace(/\\(["\\])/g, '$1')),
+    )
+  }
+  return words
+}
+
+/** Of a Match line; what it asks of host and user goes by what has been found so far. */
+function matches(
+  words: readonly string[],
+  { host, user, localUser = '' }: Asked,
+  found: (keyword: string) => string | undefined,
+): boolean {
+  const values: Readonly<Record<string, () => string>> = {
+    host: () => found('hostname')?.replaceAll('%h', host) ?? host,
+    originalhost: () => host,
+    user: () => user ?? found('user') ?? localUser,
+    localuser: () => localUser,
+  }
+  // `host=NAME` is `host NAME`.
+  const left = words.flatMap((word) => {
+    const split = /^(!?[a-z]+)=(.*)$/is.exec(word)
+    return split ? [split[1]!, split[2]!] : [word]
+  })
+  while (left.length > 0) {
+    const said = left.shift()!.toLowerCase()
+    const criterion = said.replace(/^!/, '')
+    if (criterion === 'all' && said === 'all') continue
+    const value = values[criterion]
+    const patterns = left.shift()
+    if (value === undefined || patterns === undefined) return false
+    if (fits(patterns.split(','), value()) === said.startsWith('!')) return false
+  }
+  return true
+}
+
+function fits(patterns: readonly string[], text: string): boolean {
   let found = false
-  for (const word of patterns.split(/\s+/)) {
+  for (const word of patterns) {
     const negated = word.startsWith('!')
-    if (!wildcard(negated ? word.slice(1) : word).test(host)) continue
+    if (!wildcard(negated ? word.slice(1) : word).test(text)) continue
     if (negated) return false
     found = true
   }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isOpError } from '../../../src/base/error.ts'
-import { expandFile, settingsFor, unserved } from '../../../src/client/ssh-config.ts'
+import {
+  expandFile,
+  parseConfig,
+  settingsFor as settingsOf,
+  unserved,
+} from '../../../src/client/ssh-config.ts'
+
+const settingsFor = (host: string, text: string, options: readonly string[] = []) =>
+  settingsOf({ host, localUser: 'me' }, parseConfig(text), options)
 
 const text = `
 # all
@@ -30,10 +38,69 @@ test('ssh config: the first value of a keyword counts, blocks by pattern, -o bef
   assert.equal(settingsFor('work', text, ['user grace']).get('user'), 'grace')
 })
 
-test('ssh config: file names have ~ and tokens expanded', () => {
-  const tokens = { host: 'h', port: 2200, user: 'ada' }
+test('ssh config: a word that begins with # begins a comment, and quotes hold a word together', () => {
+  const said = settingsFor(
+    'h',
+    'HostName files # the old one\nIdentityFile "~/a #b"# c\nUserKnownHostsFile "/a b" /c # d\nUser x#y\nPort #\n',
+  )
 
-  assert.equal(expandFile('~/k-%h-%p-%r-%%', tokens, '/home/x'), '/home/x/k-h-2200-ada-%')
+  assert.equal(said.get('HostName'), 'files')
+  assert.equal(said.get('IdentityFile'), '~/a #b# c')
+  assert.deepEqual(said.words('UserKnownHostsFile'), ['/a b', '/c'])
+  assert.equal(said.get('User'), 'x#y')
+  assert.equal(said.get('Port'), undefined)
+})
+
+test('ssh config: a Match goes by host, its HostName as found so far, user and who runs it', () => {
+  const lines = parseConfig(
+    [
+      'Match originalhost alias',
+      '  HostName files.example.org',
+      'Match host *.example.org,!bad.example.org user ada',
+      '  Port 1',
+      'Match host=files.example.org !user ada',
+      '  Port 2',
+      'Match localuser other',
+      '  Port 3',
+      'Match exec "true # it is"',
+      '  Port 4',
+      'Match user "me" all',
+      '  Port 5',
+      'Match all',
+      '  Port 6',
+    ].join('\n'),
+  )
+  const port = (host: string, user?: string) => settingsOf({ host, user, localUser: 'me' }, lines).get('port')
+
+  assert.equal(port('alias', 'ada'), '1')
+  assert.equal(port('alias', 'bob'), '2')
+  assert.equal(port('bad.example.org', 'ada'), '6')
+  assert.equal(port('elsewhere'), '5')
+  assert.equal(port('elsewhere', 'you'), '6')
+})
+
+test('ssh config: what is included counts where it is included, and its blocks end with it', () => {
+  const [within, after] = [parseConfig('Host *\nPort 1\nHost b\nUser bob'), parseConfig('User me\nPort 9')]
+  const lines = [
+    ...parseConfig('Host a'),
+    { keyword: 'include', words: ['x'], included: [within] },
+    ...parseConfig('IdentityFile k'),
+    ...parseConfig('Host *'),
+    { keyword: 'include', words: ['y'], included: [after] },
+  ]
+  const of = (host: string) => {
+    const said = settingsOf({ host }, lines)
+    return [said.get('port'), said.get('user'), said.get('identityfile')]
+  }
+
+  assert.deepEqual(of('a'), ['1', 'me', 'k'])
+  assert.deepEqual(of('b'), ['9', 'me', undefined])
+})
+
+test('ssh config: file names have ~ and tokens expanded', () => {
+  const tokens = { host: 'h', port: 2200, user: 'ada', localUser: 'me' }
+
+  assert.equal(expandFile('~/k-%h-%p-%r-%u-%%', tokens, '/home/x'), '/home/x/k-h-2200-ada-me-%')
   assert.equal(expandFile('%d/.ssh/id', tokens, '/home/x'), '/home/x/.ssh/id')
   assert.equal(expandFile('/etc/~key', tokens, '/home/x'), '/etc/~key')
 })
