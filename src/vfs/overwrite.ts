@@ -48,8 +48,11 @@ export interface Overwrite extends FileHandle {
   readonly broken: boolean
   /** Commits before the CLOSE: a rename or remove means the file as this session sees it. The handle goes on with it. */
   commit(): Awaitable<void>
-  /** One handle more on it. The CLOSE of the first commits; those that are left go on with the file under its name. */
-  share(): FileHandle
+  /**
+   * One handle more on it, which `appends`, or has `changed` it already. The first CLOSE of one by which it was changed
+   * commits: what was said to be done is not to wait for somebody else's CLOSE. Those that are left go on with the file under its name.
+   */
+  share(how: { readonly appends: boolean; readonly changed: boolean }): FileHandle
   /** WRITE at the end, wherever that is. */
   append(data: readonly Uint8Array[]): Awaitable<void>
   /** It is not wanted: nothing is left of it. */
@@ -265,9 +268,10 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     return early.done
   }
-  const share = (): FileHandle => {
+  const share: Overwrite['share'] = ({ appends, changed }) => {
     handles += 1
     let open = true
+    let changes = changed
     const last = (): FileHandle | undefined => {
       if (!open) return undefined
       open = false
@@ -275,7 +279,25 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       return handles === 0 ? below : undefined
     }
     return handleOver(() => handle, {
-      close: () => last()?.close(),
+      appends,
+      write(data, offset) {
+        changes ||= lengthOf(data) > 0
+        return appends ? append(data) : handle.write(data, offset)
+      },
+      truncate(to) {
+        changes = true
+        return handle.truncate(to)
+      },
+      setstat(attrs) {
+        changes ||= attrs.size !== undefined
+        return handle.setstat(attrs)
+      },
+      close() {
+        if (!open) return undefined
+        const under = last()
+        const isOver = below !== undefined || (state === 'over' && early === undefined)
+        return changes && !isOver ? commitEarly() : under?.close()
+      },
       abandon: () => last()?.abandon(),
     })
   }

@@ -10,9 +10,12 @@ export function ownHandle(file: FileHandle, of: Overwrite, flags: OpenFlags): Fi
   }
   // Nor its descriptor, by which it would be hashed.
   const unread = flags.read ? undefined : { read: refuse, descriptor: () => undefined }
-  if (flags.append)
-    return handleOver(() => file, { ...unread, appends: true, write: (data) => of.append(data) })
-  if (flags.write) return unread === undefined ? file : handleOver(() => file, unread)
+  // One more on it appends by itself.
+  const writer =
+    flags.append && file === of
+      ? handleOver(() => of, { appends: true, write: (data) => of.append(data) })
+      : file
+  if (flags.write || flags.append) return unread === undefined ? writer : handleOver(() => writer, unread)
   return handleOver(() => file, {
     write: refuse,
     truncate: refuse,

@@ -134,8 +134,9 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   /** Within the session the name means the staged file. */
   function openOwn(file: Overwrite, path: VirtualPath, flags: OpenFlags): Awaitable<FileHandle> {
     if (flags.exclusive) throw failure('EEXIST', path)
-    const opened = (): FileHandle => ownHandle(file.share(), file, flags)
-    const cuts = flags.truncate && (flags.write || flags.append)
+    const cuts = flags.truncate === true && (flags.write === true || flags.append === true)
+    const how = { appends: flags.append === true, changed: cuts }
+    const opened = (): FileHandle => ownHandle(file.share(how), file, flags)
     return cuts ? then(file.truncate(0), opened) : opened()
   }
 

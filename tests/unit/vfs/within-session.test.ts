@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { test } from 'node:test'
+import type { FileHandle } from '../../../src/vfs/vfs.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -24,9 +25,9 @@ test('within the session: the name means the staged file', async () => {
   assert.equal((await vfs.stat(p('/a'))).size, 3)
   const again = await vfs.open(p('/a'), { write: true, append: true })
   await again.write(bytes('er'), 0)
-  await again.close()
   await vfs.setstat(p('/a'), { mode: 0o600 })
   assert.equal(await onDisk(ada, 'a'), 'old content')
+  await again.close()
   await vfs.rename(p('/a'), p('/b'), { replace: false })
 
   assert.equal(await onDisk(ada, 'b'), 'newer')
@@ -69,11 +70,70 @@ test('within the session: an OPEN with TRUNC of what is staged begins it again',
 
   const again = await vfs.open(p('/a'), NEW)
   await again.write(bytes('x'), 0)
-  await again.close()
   assert.equal(await onDisk(ada, 'a'), 'the old')
+  await again.close()
   await file.close()
 
   assert.equal(await onDisk(ada, 'a'), 'x')
+})
+
+for (const durable of ['never', 'overwrite'] as const) {
+  test(`within the session: what a CLOSE has said is done waits for no other handle (durable: ${durable})`, async () => {
+    await using ada = await stagedAccount({ durable })
+    const vfs = await ada.session()
+    const before = openUnder(ada.folder)
+    const again: Readonly<Record<string, (file: FileHandle) => unknown>> = {
+      truncated: () => {},
+      written: (file) => file.write(bytes('x'), 0),
+      'cut by its size': (file) => file.setstat({ size: 1 }),
+    }
+    for (const [how, change] of Object.entries(again)) {
+      await put(vfs, `/${how}`, 'the old')
+      const left = await vfs.open(p(`/${how}`), NEW)
+      await left.write(bytes('xyz'), 0)
+
+      const file = await vfs.open(p(`/${how}`), how === 'truncated' ? NEW : { write: true })
+      await change(file)
+      await file.close()
+
+      assert.equal(await onDisk(ada, how), { truncated: '', written: 'xyz' }[how] ?? 'x')
+      await left.abandon()
+    }
+    assert.equal(openUnder(ada.folder), before)
+    await balanced(ada)
+  })
+}
+
+test('within the session: the CLOSE of a handle by which nothing was changed commits nothing', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the n'), 0)
+
+  for (const flags of [{ read: true }, { write: true }, { read: true, write: true, append: true }]) {
+    const other = await vfs.open(p('/a'), flags)
+    await other.setstat({ mode: 0o600 })
+    await other.close()
+  }
+
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+  await file.close()
+})
+
+test('within the session: the CLOSE of any handle says that a WRITE was refused, and nothing is replaced', async () => {
+  await using ada = await stagedAccount({ bytes: 20 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const first = await vfs.open(p('/a'), NEW)
+  const second = await vfs.open(p('/a'), { write: true })
+  await refuses('EDQUOT', () => second.write(bytes('far too much for such a quota'), 0))
+
+  await refuses('EIO', () => second.close())
+  await refuses('EIO', () => first.close())
+
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+  await balanced(ada)
 })
 
 test('within the session: REMOVE commits first, so that what it removed can be restored', async () => {
