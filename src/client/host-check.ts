@@ -1,4 +1,5 @@
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
+import { errnoOf } from '../vfs/errno.ts'
 import { fingerprint, type KnownHosts, keyType } from './known-hosts.ts'
 
 /** What to do with a host that is not known (ssh_config(5), StrictHostKeyChecking). */
@@ -53,7 +54,13 @@ export async function checkHost(
     )
     if (!yes) throw new OpError('EPERM', `"${where}" was not trusted`)
   }
-  await known.remember(host, port, blob)
-  tell(`The key of "${where}" is remembered`)
+  try {
+    await known.remember(host, port, blob)
+    tell(`The key of "${where}" is remembered`)
+  } catch (error) {
+    // It is trusted all the same, as OpenSSH does: who connects here the next time is asked again.
+    const why = isOpError(error) ? error.message : (errnoOf(error) ?? 'unknown')
+    tell(`The key of "${where}" could not be remembered (${why})`)
+  }
   return true
 }

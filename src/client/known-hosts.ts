@@ -1,6 +1,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { OpError } from '../base/error.ts'
+import { errnoOf } from '../vfs/errno.ts'
 
 /** What the files say of a host's key. */
 export type Verdict = 'known' | 'unknown' | 'changed' | 'revoked'
@@ -16,11 +18,11 @@ export interface KnownHosts {
     port: number,
     blob: Uint8Array,
   ): { readonly file: string; readonly line: number } | undefined
-  /** Writes the key into the first of the user's files; without one it is known until this process ends. */
+  /** Writes the key into the first of the user's files; without one, or where it cannot be written (an error of Node's), it is known until this process ends. */
   remember(host: string, port: number, blob: Uint8Array): Promise<void>
 }
 
-/** Reads files in OpenSSH's format (sshd(8), SSH_KNOWN_HOSTS): hashed names, patterns, `[host]:port`, @revoked. A missing file is empty. `global`: files that are only read. */
+/** Reads files in OpenSSH's format (sshd(8), SSH_KNOWN_HOSTS): hashed names, patterns, `[host]:port`, @revoked. A missing file is empty. `global`: files that are only read. EACCES. */
 export async function openKnownHosts(
   files: readonly string[],
   { global = [], hashes = false }: { readonly global?: readonly string[]; readonly hashes?: boolean } = {},
@@ -147,7 +149,12 @@ async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw error
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return ''
+    throw new OpError(
+      'EACCES',
+      `The known hosts in "${file}" cannot be read (${errno ?? 'unknown'}): mend that, or name another file with -o UserKnownHostsFile=FILE`,
+      { cause: error },
+    )
   }
 }

@@ -12,6 +12,8 @@ const FIRST_WAIT = 200
 const LONGEST_WAIT = 5_000
 /** Sessions opened anew over a live connection without a byte moved, before it is taken for lost. */
 const MOST_REOPENED = 8
+/** ms that a server has to let go of what was stopped, before the connection is cut. */
+const STOP_MS = 2_000
 
 export interface LinkParts {
   readonly dialer: Dialer
@@ -44,7 +46,8 @@ export interface Link extends AsyncDisposable {
   line(signal: AbortSignal): Promise<Line>
   /**
    * Does `work`, and again from its beginning whenever the connection was lost under it, with waits that grow until
-   * it comes back. `moved` tells how much was moved so far: while that grows, it does not give up.
+   * it comes back. `moved` tells how much was moved so far: while that grows, it does not give up. When the signal
+   * ends, so does the session, and a little later the connection of a server that does not let go.
    */
   lasting<T>(
     signal: AbortSignal,
@@ -105,11 +108,20 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
       let reopened = 0
       let isLost = false
       for (let again = false; ; again = true) {
+        if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
         let taken: Line | undefined
-        const stop = (): void => taken?.vfs.session.end()
+        const over = new AbortController()
+        const stop = (): void => {
+          taken?.vfs.session.end()
+          // A server that is silent may be asked something on another channel.
+          clock.sleep(STOP_MS, over.signal).then(
+            () => now?.dialed.cut(),
+            () => {},
+          )
+        }
+        signal.addEventListener('abort', stop, { once: true })
         try {
           taken = await line(signal)
-          signal.addEventListener('abort', stop, { once: true })
           if (signal.aborted) throw lost()
           if (isLost) onBack?.()
           isLost = false
@@ -130,7 +142,8 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
           onLost?.(error.message, wait)
         } finally {
           signal.removeEventListener('abort', stop)
-          stop()
+          over.abort()
+          taken?.vfs.session.end()
         }
         await clock.sleep(wait, signal).catch((cause: unknown) => {
           throw new OpError('ECANCELED', 'Cancelled', { cause })

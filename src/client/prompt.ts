@@ -14,6 +14,7 @@ import type { Line, Link } from './link.ts'
 import { marked } from './marked.ts'
 import { remoteDigests } from './remote-digests.ts'
 import { suspendsBy } from './suspend.ts'
+import { until } from './together.ts'
 import type { ClientWords } from './words.ts'
 
 /** Longest line that is taken, in characters. */
@@ -75,7 +76,8 @@ export function openSides({
       let remote: CommandContext | undefined
       const stops = new DisposableStack()
       const there = async (marks: boolean): Promise<CommandContext> => {
-        const now = await live()
+        // A server that never answers keeps nobody at ^C.
+        const now = await until(signal, live())
         const stop = (): void => {
           now.vfs.session.end()
           // It was not lost: the next one is no news.

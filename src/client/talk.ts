@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import { OpError } from '../base/error.ts'
+import { errnoOf } from '../vfs/errno.ts'
 import type { VirtualPath } from '../vfs/vfs.ts'
 import type { Asked } from './arguments.ts'
 import type { Dialer } from './connect.ts'
@@ -98,6 +99,8 @@ export async function talk(
     history: history.lines,
     signal,
   })
-  await history.save()
+  await history.save().catch((error: unknown) => {
+    complain(`The lines that were typed could not be kept (${errnoOf(error) ?? 'unknown'})`)
+  })
   return status
 }

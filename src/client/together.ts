@@ -34,8 +34,10 @@ export function together<T>(make: (signal: AbortSignal) => Promise<T>): (signal:
   }
 }
 
-function until<T>(signal: AbortSignal, made: Promise<T>): Promise<T> {
+/** What is made, or ECANCELED when the signal ends before. */
+export function until<T>(signal: AbortSignal, made: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(cancelled())
     const stop = (): void => reject(cancelled())
     signal.addEventListener('abort', stop, { once: true })
     made.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))

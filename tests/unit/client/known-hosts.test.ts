@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { isOpError } from '../../../src/base/error.ts'
+import { checkHost } from '../../../src/client/host-check.ts'
 import { fingerprint, keyType, openKnownHosts } from '../../../src/client/known-hosts.ts'
 
 let folder: string
@@ -95,4 +97,26 @@ test('known hosts: hashed where that is wanted, and never written into a file th
 
   assert.equal(hosts.check('example.org', 8808, first), 'known')
   await assert.rejects(readFile(file), { code: 'ENOENT' })
+})
+
+test('known hosts: a file that cannot be read is told, a key that cannot be written is known all the same', async () => {
+  await assert.rejects(
+    openKnownHosts([folder]),
+    (error) => isOpError(error, 'EACCES') && /cannot be read \(EISDIR\)/.test(error.message),
+  )
+
+  await rm(file, { force: true })
+  await writeFile(file, '')
+  const known = await openKnownHosts([join(file, 'below-a-file')])
+  const told: string[] = []
+  const parts = {
+    known,
+    strictness: 'accept-new',
+    confirm: undefined,
+    tell: (text: string) => void told.push(text),
+  } as const
+
+  assert.equal(await checkHost('example.org', 22, first, parts), true)
+  assert.match(told.join(), /could not be remembered \(E(EXIST|NOTDIR)\)/)
+  assert.equal(known.check('example.org', 22, first), 'known')
 })

@@ -97,3 +97,38 @@ test('link: a connection that comes to be in the moment in which the link ends i
   await turn()
   assert.equal(dials[0]!.isCut(), true)
 })
+
+test('link: a server that lets go of nothing is cut off soon after the signal has ended', async () => {
+  const clock = fakeClock()
+  const gone = Promise.withResolvers<never>()
+  let isCut = false
+  const dialed = {
+    software: 'MiniFTP_1',
+    alive: () => !isCut,
+    cut() {
+      isCut = true
+      gone.reject(new OpError('ECONNRESET', 'The connection was lost'))
+    },
+    subsystem: () => gone.promise,
+  } as unknown as Dialed
+  const dialer = { host: 'h', port: 22, user: 'ada', dial: async () => dialed }
+  const link = linkOver({ clock, patienceMs: 0, dialer })
+  const stop = new AbortController()
+  const worked = codeOf(
+    link.lasting(
+      stop.signal,
+      () => 0,
+      () => assert.fail(),
+    ),
+  )
+  await turn()
+
+  stop.abort()
+  clock.pass(1_000)
+  await turn()
+  assert.equal(isCut, false)
+  clock.pass(1_000)
+
+  assert.equal(await worked, 'ECANCELED')
+  assert.equal(isCut, true)
+})

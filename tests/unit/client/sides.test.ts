@@ -8,13 +8,14 @@ import { memoryFileSystem } from '../../../src/vfs/memory.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
 
 /** Both sides in memory; a session lives until it is ended. */
-function sides({ isAway = false } = {}) {
+function sides({ isAway = false, isSilent = false } = {}) {
   const lines: { readonly end: () => void }[] = []
   const complaints: string[] = []
   const printed = { once: (_line: string): void => {} }
   const link = {
     async line() {
       await Promise.resolve()
+      if (isSilent) await new Promise(() => {})
       if (isAway) throw new OpError('ECONNREFUSED', 'Nobody listens')
       let isAlive = true
       const end = (): void => {
@@ -112,4 +113,14 @@ test('sides: lcd goes home alone and by ~', async () => {
   }
 
   assert.deepEqual(places, ['/home/$&/deep', '/~x', '/home/$&', '/', '/home/$&', '/', '/~x'])
+})
+
+test('sides: a word that is ended while the server does not answer leaves it', async () => {
+  const { both } = sides({ isSilent: true })
+  const stop = new AbortController()
+  const ran = both.run('ls', stop.signal)
+
+  stop.abort()
+
+  await assert.rejects(ran, (error) => isOpError(error, 'ECANCELED'))
 })
