@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Identity, Origin } from './accounts/account.ts'
+import type { Awaitable } from './base/awaitable.ts'
 import { FRAME, type FrameKind, readFrames, writeFrame, writeJson } from './far-frames.ts'
 import type { PacketPort, Session } from './ssh/session.ts'
 
@@ -92,7 +93,7 @@ function headOf({ id, identity, origin, local, request }: Session): FarHead {
 function forward(
   session: Session,
   socket: Socket,
-  over: (status: number | undefined) => void,
+  over: (status: Awaitable<number | undefined>) => void,
 ): () => Promise<void> {
   let out: Out | undefined
   const begun = Promise.withResolvers<Out | undefined>()
@@ -105,7 +106,8 @@ function forward(
         else over(undefined)
         begun.resolve(out)
       } else if (kind === FRAME.end) out?.end()
-      else if (kind === FRAME.status) void out?.done().then(() => over(value as number))
+      // From now on it is over in this way, though the socket closes before a slow client has taken all.
+      else if (kind === FRAME.status && out !== undefined) over(out.done().then(() => value as number))
     },
   })
   return async () => (await begun.promise)?.read

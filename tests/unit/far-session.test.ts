@@ -8,11 +8,34 @@ import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { openFarDoor } from '../../src/far-door.ts'
+import { FRAME, writeFrame, writeJson } from '../../src/far-frames.ts'
 import { serveFar } from '../../src/far-session.ts'
+import type { ByteChannel } from '../../src/ssh/session.ts'
 import { memorySession } from '../support/memory-channel.ts'
 
 /** A kind that there is none of. */
 const RUBBISH = Buffer.from([9, 0, 0, 0, 1])
+
+/** Of a client that says nothing, and takes what it is sent when `begins` says so. */
+class SlowChannel implements ByteChannel {
+  readonly input: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} }
+  taken = ''
+  readonly #begins: Promise<void>
+
+  constructor(begins: Promise<void>) {
+    this.#begins = begins
+  }
+
+  write = async (bytes: Uint8Array): Promise<void> => {
+    await this.#begins
+    this.taken += Buffer.from(bytes).toString()
+  }
+  writeError = this.write
+  end(): void {}
+  packets(): never {
+    throw new Error('A pipe was asked for packets')
+  }
+}
 
 function socketIn(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'far-'))
@@ -42,6 +65,29 @@ test('far session: a frame that cannot be ends the session, not the process with
   assert.equal(await served, 1)
   await once(socket, 'close')
   assert.deepEqual(errors, ['frame refused: Error: A frame of kind 9'])
+})
+
+test('far session: its status is the one that came, however slowly its client takes what came before', async (t) => {
+  const path = socketIn(t)
+  const ended = Promise.withResolvers<void>()
+  const other = createServer((socket) => {
+    socket.resume().once('close', ended.resolve)
+    writeJson(socket, FRAME.head, { here: true })
+    for (const word of ['one ', 'two ', 'three']) writeFrame(socket, FRAME.data, Buffer.from(word))
+    writeJson(socket, FRAME.status, 7)
+    socket.end()
+  })
+  other.listen(path)
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const slow = new SlowChannel(ended.promise)
+  const request = { type: 'exec', command: 'cat a', pty: undefined } as const
+  const { session } = memorySession()
+
+  const status = await serveFar({ ...session, request, channel: slow }, path)
+
+  assert.equal(status, 7)
+  assert.equal(slow.taken, 'one two three')
 })
 
 test('far door: a frame that cannot be ends its connection, and is told of', async (t) => {
