@@ -58,7 +58,7 @@ export interface ConnectionParts {
   readonly onLogin: () => void
   /** It broke the protocol before it logged in. */
   readonly onRubbish: () => void
-  /** When it was accepted, by `performance.now()`: its grace time runs since then. */
+  /** When it was accepted, by the clock's `elapsed`: its grace time runs since then. */
   readonly accepted: number
   /** Takes this connection's channels past ssh2's streams; undefined: the plain way. */
   readonly fast?: ((roundTripMs: number) => FastConnection) | undefined
@@ -92,8 +92,14 @@ export function serveConnection(
   const shown: Shown = {}
   let count = 0
   let ending = false
+  let isCut = false
+  let isClosed = false
+  // Each of its channels listens to both.
+  for (const emitter of [peer, socket]) emitter.setMaxListeners(0)
 
   const cut = (): void => {
+    if (isCut) return
+    isCut = true
     peer.end()
     socket.destroySoon()
     // Who does not read would keep it open.
@@ -113,6 +119,8 @@ export function serveConnection(
     setTimeout(cut, sessions.size === 0 ? 0 : LAST_WORDS_MS)
   }
   const offend = (why: string): void => {
+    // The rest of what was read with it may be thousands of the same.
+    if (isCut) return
     log.warn('connection cut', { account: identity?.account, why })
     if (identity === undefined) parts.onRubbish()
     cut()
@@ -122,7 +130,7 @@ export function serveConnection(
   )
   const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, () => shown.asked === true, offend)
   const renewal = renewKeys(peer, limits, offend)
-  const grace = timer(Math.max(1, limits.graceMs - (performance.now() - parts.accepted)), () => {
+  const grace = timer(Math.max(1, limits.graceMs - (clock.elapsed() - parts.accepted)), () => {
     log.info('login refused', { reason: 'time is up' })
     cut()
   })
@@ -132,18 +140,20 @@ export function serveConnection(
   })
   idle.stop()
 
-  const turns = roundTrip()
+  const turns = roundTrip(clock.elapsed)
   peer.on('authentication', async (context) => {
     turns.heard()
     const decision = await decide(context, parts.authenticator, origin, shown, log)
     if ('identity' in decision) {
       identity = decision.identity
+      parts.onLogin()
+      log.info('login accepted', { account: identity.account, method: identity.by, client: origin.client })
+      // Who went away meanwhile will not come to its timers' end.
+      if (isClosed) return
       came = clock.elapsed()
       grace.stop()
       idle.start()
       renewal.start()
-      parts.onLogin()
-      log.info('login accepted', { account: identity.account, method: identity.by, client: origin.client })
       login(identity)
     } else if (decision.counts) {
       tries += 1
@@ -295,6 +305,7 @@ export function serveConnection(
   }
 
   peer.once('close', () => {
+    isClosed = true
     for (const stop of [grace, idle, renewal]) stop.stop()
     for (const gone of sessions.values()) gone.abort(ENDED)
     log.info('connection closed', { account: identity?.account })

@@ -22,8 +22,8 @@ export interface StrangerLimits {
   readonly silentMs: number
 }
 
-/** When full, the oldest goes for the newcomer. `limits` is asked at each. */
-export function strangers(limits: () => StrangerLimits): Strangers {
+/** When full, the oldest goes for the newcomer. `limits` is asked at each; `elapsed`: ms since some moment. */
+export function strangers(limits: () => StrangerLimits, elapsed: () => number): Strangers {
   const all = new Map<Socket, { readonly address: string; readonly since: number; spoke: boolean }>()
   const silent = new Map<string, Set<Socket>>()
 
@@ -32,6 +32,10 @@ export function strangers(limits: () => StrangerLimits): Strangers {
     if (entry === undefined) return
     all.delete(socket)
     quiet(socket, entry.address)
+  }
+  const age = (socket: Socket): number => {
+    const entry = all.get(socket)
+    return entry === undefined ? 0 : elapsed() - entry.since
   }
   const quiet = (socket: Socket, address: string): void => {
     const others = silent.get(address)
@@ -44,13 +48,18 @@ export function strangers(limits: () => StrangerLimits): Strangers {
       const { unauthenticated: most, silentPerAddress: mostSilent, silentMs } = limits()
       const others = silent.get(address) ?? new Set()
       for (const oldest of others) {
-        if (others.size < mostSilent || age(all.get(oldest)) < silentMs) break
+        if (others.size < mostSilent || age(oldest) < silentMs) break
         oldest.destroy()
         forget(oldest)
       }
-      if (all.size >= most) all.keys().next().value?.destroy()
+      // Forgotten at once, as above: its end comes in a later turn, and several newcomers may come in this one.
+      const oldest = all.size >= most ? all.keys().next().value : undefined
+      if (oldest !== undefined) {
+        oldest.destroy()
+        forget(oldest)
+      }
       silent.set(address, others.add(socket))
-      all.set(socket, { address, since: performance.now(), spoke: false })
+      all.set(socket, { address, since: elapsed(), spoke: false })
       socket.once('close', () => forget(socket))
     },
     spoke(socket) {
@@ -65,8 +74,4 @@ export function strangers(limits: () => StrangerLimits): Strangers {
       for (const socket of all.keys()) socket.destroy()
     },
   }
-}
-
-function age(entry: { readonly since: number } | undefined): number {
-  return entry === undefined ? 0 : performance.now() - entry.since
 }

@@ -116,7 +116,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   const live = openLive()
   const draining = new AbortController()
   const connections = new Set<Connection>()
-  const waiting = strangers(limitsNow)
+  const waiting = strangers(limitsNow, clock.elapsed)
   /** What the clients of connections can do, where that was seen in time. */
   const known = new WeakMap<Socket, AlgorithmLists>()
   const choosing = parts.ciphers === 'fastest' && gcmIsFastest()
@@ -125,7 +125,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   let last = 0
   const slow = parts.dataPath === 'plain' ? 'it is turned off' : whyNotFast()
   log.info('data path', slow === undefined ? { way: 'fast' } : { way: 'plain', why: slow })
-  const fast = slow === undefined ? { path: openFastPath(), buffer: openReadBuffer() } : undefined
+  const fast =
+    slow === undefined ? { path: openFastPath(clock.elapsed), buffer: openReadBuffer() } : undefined
 
   const ssh = new ssh2.Server(
     {
@@ -157,7 +158,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         draining: draining.signal,
         onLogin: () => waiting.leave(socket),
         onRubbish: () => parts.rubbish?.(info.ip),
-        accepted: grace?.since ?? performance.now(),
+        accepted: grace?.since ?? clock.elapsed(),
         fast:
           fast &&
           ((roundTripMs) =>
@@ -179,7 +180,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     socket.on('error', () => {})
     waiting.enter(socket, parts.neighbourhood?.(address) ?? address)
     const timer = setTimeout(() => socket.destroy(), limitsNow().graceMs).unref()
-    graces.set(socket, { timer, since: performance.now() })
+    graces.set(socket, { timer, since: clock.elapsed() })
     socket.once('close', () => clearTimeout(timer))
     ssh.injectSocket(socket)
     setImmediate(() =>

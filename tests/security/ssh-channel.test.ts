@@ -45,6 +45,31 @@ test('channel: opens 16 on a connection, and no more', async () => {
   )
 })
 
+// ada uses all of them at a time, and the operator reads of a leak on the terminal.
+test('channel: 16 that are in use are none too many for Node', async (t) => {
+  const warned: string[] = []
+  const hear = ({ message }: Error): void => void warned.push(message)
+  process.on('warning', hear)
+  t.after(() => process.off('warning', hear))
+  await using porch = await startPorch(async ({ channel, signal }) => {
+    await channel.write(Buffer.from('here'))
+    return silent({ signal })
+  })
+  using client = await rawClient(porch.port)
+  for (let id = 0; id < 16; id += 1) {
+    await open(client, id)
+    const answered = client.next('CHANNEL_DATA')
+    client.protocol.exec(id, 'wait', false)
+    await answered
+  }
+
+  // Its client's own in this process wait for closes.
+  assert.deepEqual(
+    warned.filter((text) => /drain|handshake/.test(text)),
+    [],
+  )
+})
+
 // ada opens and closes sessions that she never starts: ssh2 does not answer, and her channels would be used up.
 test('channel: answers the close of a session that never started, and opens others for it', async () => {
   await using porch = await startPorch(silent, { limits: { channels: 1 } })

@@ -5,8 +5,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import ssh2 from 'ssh2'
+import { type Log, silentLog } from '../../src/base/log.ts'
 import type { SessionHandler } from '../../src/ssh/session.ts'
+import { fakeClock } from '../support/fake-clock.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { kexinit, packet } from '../support/ssh-messages.ts'
 import { ADA, startPorch } from '../support/start-porch.ts'
@@ -88,24 +91,71 @@ async function login(port: number): Promise<ssh2.Client> {
 
 // Mallory says who she is one moment before her time is up, makes an honest key exchange, and hopes that it begins again.
 test('limit: the grace time runs from the connection on, whatever is said in it', LATE, async () => {
-  await using porch = await startPorch(silent, { limits: { graceMs: 5_000 } })
-  const began = performance.now()
+  const clock = fakeClock()
+  await using porch = await startPorch(silent, { limits: { graceMs: FAR }, clock })
   const socket = connect(porch.port, '127.0.0.1')
-  await once(socket, 'connect')
+  // The server's line: it has the connection.
+  await once(socket, 'readable')
+  clock.pass(FAR - 1)
   const mallory = new ssh2.Client()
   mallory.on('error', () => {})
-  let exchanged = false
-  mallory.on('handshake', () => {
-    exchanged = true
-  })
   const shy = (): void => {}
-  setTimeout(() => mallory.connect({ sock: socket, username: 'mallory', authHandler: shy as never }), 2_500)
 
+  mallory.connect({ sock: socket, username: 'mallory', authHandler: shy as never })
+
+  // Begun again, it would be ten minutes more.
   await once(socket, 'close')
+})
 
-  assert.ok(exchanged)
-  // Begun again, it would be seven and a half.
-  assert.ok(performance.now() - began < 7_000, `${performance.now() - began} ms`)
+// Mallory sends her password and hangs up before it is found right: what begins with a login would have no end.
+test('limit: a login that is decided when its client is gone begins nothing', LATE, async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const decide = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  const accepted = Promise.withResolvers<void>()
+  const heard: Readonly<Record<string, () => void>> = {
+    'connection closed': gone.resolve,
+    'login accepted': accepted.resolve,
+  }
+  const log: Log = { ...silentLog, with: () => log, info: (event) => heard[event]?.() }
+  const decided = async (): Promise<void> => {
+    asked.resolve()
+    await decide.promise
+  }
+  const limits = { rekeyMs: 1_234_567, idleMs: 1_234_568 }
+  await using porch = await startPorch(silent, { log, decided, limits })
+  const mallory = new ssh2.Client()
+  mallory.on('error', () => {})
+  mallory.connect({ host: '127.0.0.1', port: porch.port, username: ADA.name, password: ADA.password })
+  await asked.promise
+  mallory.destroy()
+  await gone.promise
+  const timers = t.mock.method(globalThis, 'setTimeout')
+
+  decide.resolve()
+  await accepted.promise
+  await turn()
+
+  const begun = timers.mock.calls.map(({ arguments: [, ms] }) => ms)
+  assert.deepEqual(
+    begun.filter((ms) => ms === limits.rekeyMs || ms === limits.idleMs),
+    [],
+  )
+})
+
+// A stranger sends a thousand attempts ahead in one piece: each that is too many would be told and counted for itself.
+test('limit: who is cut off is told of once, whatever else came with it', LATE, async () => {
+  let told = 0
+  await using porch = await startPorch(silent, { rubbish: () => void told++ })
+  using mallory = await rawClient(porch.port, false)
+  const ended = mallory.next()
+
+  mallory.together(() => {
+    for (let i = 0; i < 1_000; i++) mallory.protocol.authNone(ADA.name)
+  })
+
+  assert.equal((await ended).name, 'closed')
+  assert.equal(told, 1)
 })
 
 // Mallory is through the key exchange, and then has all the time in the world.

@@ -22,16 +22,22 @@ export async function startPorch(
   {
     limits = {},
     keys = [],
+    decided = async () => {},
     ...paths
-  }: { limits?: Partial<PorchLimits>; keys?: readonly Uint8Array[] } & Pick<
-    PorchParts,
-    'dataPath' | 'ciphers' | 'rubbish' | 'banned' | 'neighbourhood'
+  }: {
+    limits?: Partial<PorchLimits>
+    keys?: readonly Uint8Array[]
+    /** A login is decided when this is. */
+    decided?: () => Promise<unknown>
+  } & Partial<
+    Pick<PorchParts, 'dataPath' | 'ciphers' | 'rubbish' | 'banned' | 'neighbourhood' | 'clock' | 'log'>
   > = {},
 ): Promise<StartedPorch> {
   const known = (blob: Uint8Array): boolean => keys.some((key) => Buffer.compare(key, blob) === 0)
   const authenticator: Authenticator = {
     offered: async (name, key) => name === ADA.name && known(key.blob),
     async verify(name, credential) {
+      await decided()
       const right =
         credential.method === 'publickey' ? known(credential.key.blob) : credential.password === ADA.password
       if (name !== ADA.name || !right) throw new OpError('EACCES', 'Login refused')

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type ssh2 from 'ssh2'
+import { systemClock } from '../../base/clock.ts'
 import { halvesOf, insideOf } from '../peer.ts'
 import { type DrainedPort, tellError } from '../plain-port.ts'
 import type { PacketSink } from '../session.ts'
@@ -29,7 +30,8 @@ export interface FastConnection {
   port(channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort
 }
 
-export function openFastPath(): FastPath {
+/** `elapsed`: ms since some moment. */
+export function openFastPath(elapsed: () => number = systemClock.elapsed): FastPath {
   const slabs = openSlabs()
   const padding = randomPadding()
   const budget = windowBudget(MOST_EXTRA_IN_ALL)
@@ -71,7 +73,7 @@ export function openFastPath(): FastPath {
           const window = windowOver(incoming, widths, {
             roundTripMs,
             idle: idleShare(),
-            now: () => performance.now(),
+            now: elapsed,
           })
           const empty = Promise.withResolvers<void>()
           let waits = false

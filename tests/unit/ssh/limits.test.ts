@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { type StrangerLimits, strangers } from '../../../src/ssh/limits.ts'
+import { fakeClock } from '../../support/fake-clock.ts'
 
 const FAR = 1_000_000
 
@@ -17,14 +18,25 @@ class FakeSocket extends EventEmitter {
   }
 }
 
+/** One whose end is heard of in a later turn, as a real one's is. */
+class LateSocket extends FakeSocket {
+  override destroy(): this {
+    this.destroyed = true
+    return this
+  }
+}
+
 function hall(limits: Partial<StrangerLimits>) {
-  const all = strangers(() => ({ unauthenticated: FAR, silentPerAddress: FAR, silentMs: 0, ...limits }))
-  const enter = (address = '192.0.2.1') => {
-    const socket = new FakeSocket()
+  const clock = fakeClock()
+  const all = strangers(
+    () => ({ unauthenticated: FAR, silentPerAddress: FAR, silentMs: 0, ...limits }),
+    clock.elapsed,
+  )
+  const enter = (address = '192.0.2.1', socket = new FakeSocket()) => {
     all.enter(socket as unknown as Socket, address)
     return socket
   }
-  return { all, enter, of: (socket: FakeSocket) => socket as unknown as Socket }
+  return { all, clock, enter, of: (socket: FakeSocket) => socket as unknown as Socket }
 }
 
 const gone = (sockets: readonly FakeSocket[]): readonly boolean[] => sockets.map(({ destroyed }) => destroyed)
@@ -32,9 +44,17 @@ const gone = (sockets: readonly FakeSocket[]): readonly boolean[] => sockets.map
 test('strangers: when all places are taken the oldest goes, from wherever it came', () => {
   const { enter } = hall({ unauthenticated: 3 })
 
-  const sockets = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'].map(enter)
+  const sockets = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'].map((address) => enter(address))
 
   assert.deepEqual(gone(sockets), [true, false, false, false])
+})
+
+test('strangers: each newcomer of one turn takes the place of another', () => {
+  const { enter } = hall({ unauthenticated: 2, silentPerAddress: FAR })
+
+  const sockets = Array.from({ length: 5 }, () => enter(undefined, new LateSocket()))
+
+  assert.deepEqual(gone(sockets), [true, true, true, false, false])
 })
 
 test('strangers: who has logged in, or left, takes no place', () => {
@@ -74,6 +94,16 @@ test('strangers: nobody is silent before the time to speak is over', () => {
   const sockets = [enter(), enter(), enter(), enter()]
 
   assert.deepEqual(gone(sockets), [false, false, false, false])
+})
+
+test('strangers: when that is over, the oldest goes', () => {
+  const { clock, enter } = hall({ silentPerAddress: 2, silentMs: 2_000 })
+  const first = [enter(), enter()]
+  clock.pass(2_000)
+
+  const last = enter()
+
+  assert.deepEqual(gone([...first, last]), [true, false, false])
 })
 
 test('strangers: the end closes them, and not who has logged in', () => {
