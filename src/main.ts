@@ -75,6 +75,7 @@ async function serveUntilStopped(
   { settings: first, quiet, demo }: CommandLine,
   readAgain: () => Settings,
 ): Promise<number> {
+  outliveReader()
   // From the beginning: who reads "listening on" may send a signal at once.
   const stop = Promise.withResolvers<string>()
   stopSignal().then(stop.resolve)
@@ -137,6 +138,7 @@ async function serveUntilStopped(
 
 /** One of several processes that serve; the one that started them has the signals, also those of the terminal. */
 async function serveAsWorker(quiet: boolean): Promise<void> {
+  outliveReader()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})
   // Who started it is gone: what this one has open is made good by the next.
   process.once('disconnect', () => process.exit(0))
@@ -193,6 +195,11 @@ function endWithReader(): void {
       if (error.code !== 'EPIPE') throw error
       process.exit(141)
     })
+}
+
+/** A server goes on where what it says is not read any more, or goes to a file on a full disk: the log has it all. */
+function outliveReader(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** A file that is not good changes nothing. */

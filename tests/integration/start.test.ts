@@ -2,10 +2,21 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import ssh2 from 'ssh2'
 import { type Done, run, without } from '../support/run-client.ts'
 import { PROJECT } from '../support/start-server.ts'
 import { openTerminal } from '../support/tmux.ts'
@@ -131,6 +142,36 @@ test('start: that host keys were made is in the audit, once', async () => {
     lines.map(({ at: _, ...line }) => line),
     made,
   )
+})
+
+// Its first line ended it, and with it whatever was under way: `miniftpd > log` on a disk that gets full.
+test('start: a server whose lines cannot be written anywhere serves all the same', async () => {
+  for (const workers of ['1', '2']) {
+    const at = place('unheard')
+    const full = openSync('/dev/full', 'w')
+    const words = [PROGRAM, 'serve', '--workers', workers]
+    const child = spawn(process.execPath, words, { ...at, stdio: ['ignore', full, full] })
+    closeSync(full)
+    const exit = once(child, 'close')
+    const status = async (): Promise<string> => (await miniftpd(at, ['server', 'status', '--json'])).stdout
+    // Before it is there, the console would take the lock.
+    const isThere = (): boolean => existsSync(join(at.cwd, 'var/control.sock')) || child.exitCode !== null
+    while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 20))
+    const port = /"address": ?"127\.0\.0\.1:(\d+)"/.exec(await status())?.[1]
+
+    // Its login is a line, of a worker where there are some.
+    const client = new ssh2.Client()
+    const closed = once(client, 'close')
+    client.connect({ host: '127.0.0.1', port: Number(port), username: 'zhangsan', password: '123' })
+    await once(client, 'ready')
+    const { stdout } = await miniftpd(at, ['session', 'list', '--json'])
+    assert.match(stdout, /zhangsan/)
+    client.end()
+    await closed
+
+    child.kill('SIGTERM')
+    assert.equal((await exit)[0], 0)
+  }
 })
 
 test('start: SIGTERM ends it with 0, and leaves neither lock nor socket', async () => {
