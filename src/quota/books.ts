@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { isOpError } from '../base/error.ts'
 import type { Siblings } from '../base/siblings.ts'
 import { Book } from './book.ts'
 import type { Found, Limits, QuotaLedger, Quotas } from './ledger.ts'
@@ -126,9 +127,15 @@ export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksP
       await book?.fold()
     },
     async usage(account) {
-      const book = await open(account)
-      await count(account, book)
-      return book.exactUsage()
+      try {
+        const book = await open(account)
+        await count(account, book)
+        return await book.exactUsage()
+      } catch (error) {
+        if (!isOpError(error, 'ENOSPC')) throw error
+        // Whoever is to make room on a full disk must see who has how much.
+        return ledger.noted(account)
+      }
     },
     async setLimits(account, limits) {
       await ledger.setLimits(account, limits)

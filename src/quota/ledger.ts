@@ -94,6 +94,8 @@ export interface QuotaLedger extends AsyncDisposable {
   /** A share for this process; whoever opens it folds it. */
   open(account: string): Awaitable<Share>
   limits(account: string): Awaitable<Limits>
+  /** What is written down of the account, without a share and without writing anything. */
+  noted(account: string): Awaitable<Usage>
   setLimits(account: string, limits: Limits): Awaitable<void>
   /** Forgets the account; shares of it that are open hold nothing any more. */
   remove(account: string): Awaitable<void>

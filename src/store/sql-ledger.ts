@@ -29,6 +29,9 @@ const AROUND = `
   FROM quota_account a LEFT JOIN quota_share s ON s.account = a.account AND s.share <> :share
   WHERE a.account = :account GROUP BY a.account`
 
+/** SQLite numbers them from 1 on. */
+const NO_SHARE = 0
+
 /** The one step in which a share grows: only if all that is held fits then. */
 const LEASE = `
   UPDATE quota_share SET used = :used, reserved = :reserved, files = :files, unseen = :unseen,
@@ -147,6 +150,11 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
     limits: (account) => {
       const row = limits.get(account) as unknown as Limits | undefined
       return { bytes: row?.bytes ?? null, files: row?.files ?? null }
+    },
+    noted(account) {
+      const all = aroundOf(around.get({ account, share: NO_SHARE }))
+      const { limits, used, reserved, files } = all
+      return { limit: limits.bytes, used, reserved, files, fileLimit: limits.files }
     },
     setLimits: (account, { bytes, files }) => void setLimits.run({ account, bytes, files }),
     remove: (account) =>

@@ -54,6 +54,20 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
     return { one, two, a: holders[0], b: holders[1] }
   }
 
+  test(`${name}: what is written down of an account is told without a share of it`, async () => {
+    await using world = await open()
+    const { one, a, b } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 100, files: 2 })
+    await a.lease(600, 5)
+    await a.report({ used: 50, reserved: 20, files: 1 })
+    await b.report({ used: -10 })
+
+    const noted = await one.ledger.noted('ada')
+
+    assert.deepEqual(noted, { limit: 1000, used: 140, reserved: 20, files: 3, fileLimit: 10 })
+    const nobody = { limit: null, used: 0, reserved: 0, files: 0, fileLimit: null }
+    assert.deepEqual(await one.ledger.noted('nobody'), nobody)
+  })
+
   test(`${name}: what two processes hold fits the limit together, to the byte and to the file`, async () => {
     await using world = await open()
     const { a, b } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 100, files: 2 })

@@ -172,6 +172,14 @@ test('disk: where only the database cannot grow, sessions go on, and what cannot
   const { stdout } = await succeed('ssh', ['-F', server.sshConfig, 'ftp', 'pwd'])
   const first = await run('ssh', ['-F', server.sshConfig, '-l', 'linus', 'ftp', 'pwd'])
   const refused = await server.console(['user', 'add', 'margaret', '--password-stdin'], 'a battery staple')
+  // What the operator looks at then; nobody has asked what linus uses before.
+  const looks = [
+    ['user', 'list'],
+    ['user', 'show', 'linus'],
+    ['server', 'status'],
+    ['quota', 'show', 'ada'],
+  ]
+  const seen = await Promise.all(looks.map((words) => server.console(words)))
   const after = descriptors()
   rmSync(filler)
   const file = await upload(pipe, '/later')
@@ -181,6 +189,7 @@ test('disk: where only the database cannot grow, sessions go on, and what cannot
   assert.match(first.stderr, /^The server's disk is full/)
   assert.notEqual(refused.status, 0)
   assert.match(refused.stderr, /disk is full/)
+  for (const { status, stderr } of seen) assert.equal(status, 0, stderr)
   assert.ok(after <= before, `${before} descriptors were open, then ${after}`)
   assert.equal(await file.write(Buffer.from('x')), undefined)
   assert.equal(await file.close(), undefined)

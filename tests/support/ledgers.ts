@@ -51,6 +51,7 @@ export function late(ledger: QuotaLedger): QuotaLedger {
     limits: (account) => later(() => ledger.limits(account)),
     setLimits: (account, limits) => later(() => ledger.setLimits(account, limits)),
     remove: (account) => later(() => ledger.remove(account)),
+    noted: (account) => later(() => ledger.noted(account)),
     uncounted: (account) => later(() => ledger.uncounted(account)),
     doubt: (account) => later(() => ledger.doubt(account)),
     count: (account, last, found) => later(() => ledger.count(account, last, found)),
