@@ -13,6 +13,8 @@ export interface Inode {
   unlinked: boolean
   /** To an overwrite that is under way: at least this much stays charged, whatever is cut off the file. */
   lent?: Lent
+  /** An overwrite took its last name: those who have it open go on reading it, and what they would write were nowhere. */
+  overwritten?: boolean
   /** It was replaced, and there was no room to keep its bytes for those who read it: their handles end. */
   replaced?: boolean
   /** What each of its handles does then. */

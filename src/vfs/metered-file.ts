@@ -47,8 +47,9 @@ export function meteredFile(opened: Opened): FileHandle {
     return used
   }
 
+  const replaced = (): OpError => new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
   function checkThere(): void {
-    if (inode.replaced) throw new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
+    if (inode.replaced) throw replaced()
   }
   function checkOpen(): void {
     checkThere()
@@ -62,6 +63,7 @@ export function meteredFile(opened: Opened): FileHandle {
     return inLane(inode, () =>
       book.whenRoom(Math.max(0, bytes() - inode.size), 0, () => {
         checkThere()
+        if (inode.overwritten) throw replaced()
         return change()
       }),
     )

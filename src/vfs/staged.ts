@@ -285,7 +285,10 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return then(vfs.rename(from, to, options), () => {
       const isSame = source !== undefined && target !== undefined && keyOf(source) === keyOf(target)
       if (isSame || was === undefined || is === undefined) return
-      if (target?.kind === 'file' && target.nlink === 1) gone(target)
+      if (target?.kind === 'file' && target.nlink === 1) {
+        gone(target)
+        files.replaced(target)
+      }
       // It is renamed, whether or not a full disk takes that down.
       unlessFull(() => (source?.kind === 'directory' ? shelved.renamed(was, is) : shelved.moved(was, is)))
     })

@@ -65,16 +65,15 @@ export function substitute(
   if (current === undefined) return
   // It is replaced, whether or not a full disk takes that down.
   unlessFull(() => partials.unmark(current))
-  if (current.nlink === 1) writers.unnamed(current)
+  // Who writes it hears of it: a CLOSE that says OK would be of what is under no name.
+  if (current.nlink === 1) writers.end(current)
   if (held !== undefined && shelved.keep(held, path, current.size)) return
   if (holders === undefined || current.nlink > 1) return
+  holders.overwritten = true
   if (freed <= book.free) {
     book.take(freed, path)
     holders.unlinked = true
-    return
-  }
-  writers.end(current)
-  inodes.end(current, holders)
+  } else inodes.end(current, holders)
 }
 
 /** What took the name can neither be replaced nor kept. */

@@ -12,6 +12,8 @@ export interface Unfinished {
   begun(file: FileHandle, path: VirtualPath): FileHandle
   /** Whether another session has it open; which is ended, if `end`. */
   takeOver(inode: Inode, end: boolean): Awaitable<boolean>
+  /** A rename took its last name: another session that writes it is told, for its CLOSE would be of what is under no name. */
+  replaced(inode: Inode): void
 }
 
 export function unfinished(parts: WatchParts): Unfinished {
@@ -39,6 +41,10 @@ export function unfinished(parts: WatchParts): Unfinished {
       const writing = writers.find(inode)
       if (writing === undefined || writing.session === session) return false
       return end ? writers.takeOver(inode) : true
+    },
+    replaced(inode) {
+      const writing = writers.find(inode)
+      if (writing !== undefined && writing.session !== session) writers.end(inode)
     },
   }
 }

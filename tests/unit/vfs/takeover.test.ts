@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { OpenFlags } from '../../../src/vfs/vfs.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -204,4 +205,64 @@ test('two writers: each overwrite of a complete file is whole, the last CLOSE wi
 
   assert.equal(await onDisk(ada, 'a'), '11')
   await balanced(ada)
+})
+
+test('two writers: an upload whose name another one has taken is told, by WRITE and by CLOSE', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  const take: Readonly<Record<string, () => unknown>> = {
+    replaced: () => put(two, '/replaced', 'second'),
+    'renamed over': async () => {
+      await put(two, '/x', 'second')
+      await two.rename(p('/x'), p('/renamed over'), { replace: true })
+    },
+  }
+  for (const [name, other] of Object.entries(take)) {
+    const [first, closed] = [await one.open(p(`/${name}`), NEW), await one.open(p(`/${name}`), NEW)]
+    await first.write(bytes('first'), 0)
+
+    await other()
+
+    await refuses('ESTALE', () => first.write(bytes('!'), 5), /^Taken over by a newer upload$/)
+    await refuses('ESTALE', () => first.close(), /^Taken over by a newer upload$/)
+    await refuses('ESTALE', () => closed.close(), /^Taken over by a newer upload$/)
+    assert.equal(await onDisk(ada, name), 'second')
+    await balanced(ada)
+  }
+})
+
+test('two writers: a rename over what the session itself writes leaves that alone, as in POSIX', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await put(vfs, '/b', 'b')
+
+  await vfs.rename(p('/b'), p('/a'), { replace: true })
+
+  await file.write(bytes('a'), 0)
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'b')
+})
+
+test('two writers: what would be written into a file that was replaced is refused, and so is its CLOSE', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  const writes: Readonly<Record<string, OpenFlags>> = {
+    // Plain scp, whose first WRITE comes too late.
+    '/scp': UNTRUNCATED,
+    '/log': { write: true, append: true },
+    '/patch': { read: true, write: true },
+  }
+  for (const [name, flags] of Object.entries(writes)) {
+    await put(two, name, 'the old')
+    const file = await one.open(p(name), flags)
+    await put(two, name, 'the new one')
+
+    await refuses('ESTALE', () => file.write(bytes('x'), 0), /^Replaced meanwhile, open it again$/)
+    await refuses('ESTALE', () => file.truncate(0), /^Replaced meanwhile, open it again$/)
+    await refuses('EIO', () => file.close())
+
+    assert.equal(await onDisk(ada, name.slice(1)), 'the new one')
+    await balanced(ada)
+  }
 })
