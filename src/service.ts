@@ -83,6 +83,11 @@ export function hostKeysIn(folder: string, audit: Audit): Promise<readonly HostK
   )
 }
 
+/** Says in the log which account's files cannot be opened. */
+export function notOpened(log: Log): (account: string, error: unknown) => void {
+  return (account, error) => log.error('home not opened', error, { account })
+}
+
 export async function openService(parts: ServiceParts): Promise<Service> {
   const { settings, office, clock, transfers, log, guard, failed, oneOf } = parts
   const first = settings.now
@@ -95,6 +100,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
       uploads: office.uploads,
       process: processName(markOf(parts.pid)),
       lives: processLives,
+      notOpened: notOpened(log),
       settled: oneOf !== undefined,
       rules: settings.view({
         overwrite: 'overwrite',

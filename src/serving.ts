@@ -10,7 +10,7 @@ import type { Log } from './base/log.ts'
 import type { Siblings } from './base/siblings.ts'
 import type { Office } from './office.ts'
 import { endConnection, endConnectionsFrom, lookAround, type Place } from './place.ts'
-import { hostKeysIn, openService } from './service.ts'
+import { hostKeysIn, notOpened, openService } from './service.ts'
 import type { LiveSettings } from './settings.ts'
 import { liveTransfers } from './transfer/live.ts'
 import { settleFresh } from './vfs/fresh.ts'
@@ -76,7 +76,7 @@ export async function serveAlone(parts: ServingParts): Promise<Serving> {
 }
 
 export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serving> {
-  const { settings, office, clock, guard, desk, failed, process } = parts
+  const { settings, office, clock, guard, desk, failed, log, process } = parts
   const { var: folder, hostkeys } = settings.now
   // Made here, so that they do not each make some.
   await hostKeysIn(hostkeys, office.audit)
@@ -85,7 +85,14 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
   const rules = settings.view({ keepMs: 'keep-replaced', partMs: 'keep-parts' })
   const settle = (): Promise<void> => {
     settleFresh(office.fresh, processLives, clock)
-    return settleHomes({ folder, uploads: office.uploads, clock, rules, lives: processLives })
+    return settleHomes({
+      folder,
+      uploads: office.uploads,
+      clock,
+      rules,
+      lives: processLives,
+      notOpened: notOpened(log),
+    })
   }
   await settle()
   const address = await crew.start({

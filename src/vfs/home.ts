@@ -15,7 +15,7 @@ import { openUploads } from './open-uploads.ts'
 import { openPaces, type Paces } from './pace.ts'
 import { Partials } from './partials.ts'
 import { Refusals } from './refusals.ts'
-import { settle } from './settle.ts'
+import { type SettleParts, settle } from './settle.ts'
 import { openShelf } from './shelf.ts'
 import { type KeepRules, Shelved } from './shelved.ts'
 import { type Durable, type StagedFileSystem, staged } from './staged.ts'
@@ -34,6 +34,8 @@ export interface HomesParts {
   readonly process: string
   readonly lives: (process: string) => boolean
   readonly rules: TreeRules
+  /** Hears of a home that could not be opened to settle what a crash has left there. */
+  readonly notOpened?: SettleParts['notOpened']
   /** Somebody else has settled what a crash has left. */
   readonly settled?: boolean
   /** Descriptors from this number on are not for files. */
@@ -79,7 +81,7 @@ export async function openHomes({
   // Made off the loop, wherever the process is then (inFolder).
   const folder = resolve(given)
   const { uploads, rules } = parts
-  if (!parts.settled) await settleHomes({ folder, uploads, clock, rules, lives: parts.lives })
+  if (!parts.settled) await settleHomes({ ...parts, folder, clock })
   const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
@@ -176,11 +178,12 @@ export function settleHomes({
   clock,
   rules,
   lives,
-}: Pick<HomesParts, 'folder' | 'uploads' | 'clock' | 'lives'> & {
+  notOpened = () => {},
+}: Pick<HomesParts, 'folder' | 'uploads' | 'clock' | 'lives' | 'notOpened'> & {
   readonly rules: KeepRules
 }): Promise<void> {
   const open = openUploadsIn(folder)
-  return settle({ folder, open, store: uploads, now: clock.now, rules, lives })
+  return settle({ folder, open, store: uploads, now: clock.now, rules, lives, notOpened })
 }
 
 /** For what is done once in a while for no session: opened for it alone. */

@@ -21,26 +21,33 @@ export interface SettleParts {
   readonly now: () => number
   readonly rules: KeepRules
   readonly lives: (process: string) => boolean
+  /** Hears of a home that is not there, or cannot be opened. */
+  readonly notOpened: (account: string, error: unknown) => void
 }
 
 /**
  * What processes that were killed have left: their new files are marked as not finished, and a hole in one is cut off;
  * their overwrites become parts, and what was just replaced is kept. Done before anybody is served, so that nobody takes one for whole.
+ * Of a home that is not there nothing is forgotten: its disk may only not be mounted yet. The account is deleted, or made anew, to forget it.
  */
-export async function settle({ folder, open, store, now, rules, lives }: SettleParts): Promise<void> {
+export async function settle({
+  folder,
+  open,
+  store,
+  now,
+  rules,
+  lives,
+  notOpened,
+}: SettleParts): Promise<void> {
   const names = uploadFiles(open)
   const dead = names.filter((name) => !lives(name))
   const left = dead.flatMap((name) => leftOpen(open, name))
   const accounts = new Set([...store.accounts(), ...left.map(({ account }) => account)])
   for (const account of accounts) {
-    const home = join(folder, 'home', account)
-    if (!fs.existsSync(home)) {
-      store.forget(account)
-      continue
-    }
-    await using local = openLocal(home)
     const mine = left.filter((one) => one.account === account)
     for (const { inode, kind } of mine) if (kind === 'new') store.addPartial(account, inode)
+    await using local = opened(join(folder, 'home', account), (error) => notOpened(account, error))
+    if (local === undefined) continue
     await cutHoles(local, mine)
     const gaps = gapsOf(mine)
     const shelf = openShelf(join(folder, 'staging', account), local.jail)
@@ -71,6 +78,17 @@ export async function settle({ folder, open, store, now, rules, lives }: SettleP
   }
   if (dead.length === names.length) sweep(join(folder, 'staging'), store)
   for (const name of dead) forgetUploads(open, name)
+}
+
+/** One account's home keeps nobody else from being served; its own sessions are told what is wrong with it. */
+function opened(home: string, failed: (error: unknown) => void): LocalFileSystem | undefined {
+  try {
+    return openLocal(home)
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    failed(error)
+    return undefined
+  }
 }
 
 function gapsOf(left: readonly LeftOpen[]): Map<string, NonNullable<LeftOpen['gap']>> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { link, readdir, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
@@ -125,23 +125,50 @@ test('after a kill: what nothing is written down about is swept from the shelf',
   await balanced(ada)
 })
 
-test('after a kill: an account whose home is gone is forgotten', async () => {
-  await using killed = await stagedAccount()
-  await interrupted(await killed.session(), '/a', 'a beginning')
-  await rm(killed.home, { recursive: true })
-  const store = sqlUploads(killed.database)
-  assert.equal(store.partials('ada').length, 1)
+// A server that starts before the disk of the homes is mounted took beginnings for whole files from then on, and removed
+// what overwrites had replaced; one that met a home of another owner did not start at all.
+test('a start: of a home that is not there, or cannot be opened, nothing is forgotten, and others are settled', async () => {
+  for (const away of ['gone', 'a link', 'a file']) {
+    await using killed = await stagedAccount()
+    const before = await killed.session()
+    await put(before, '/over', 'the old')
+    await put(before, '/over', 'the new')
+    await interrupted(before, '/a', 'a beginning')
+    const open = await before.open(p('/open'), NEW)
+    await open.write(bytes('open'), 0)
+    const elsewhere = join(killed.folder, 'elsewhere')
+    await rename(killed.home, elsewhere)
+    if (away === 'a link') await symlink('/nowhere', killed.home)
+    if (away === 'a file') await writeFile(killed.home, '')
+    const others = join(killed.folder, 'home/grace')
+    await mkdir(others)
+    const store = sqlUploads(killed.database)
+    const shelved = { id: 'x', kind: 'open', path: p('/x'), size: 0, until: 0, owner: 'a process' } as const
+    store.putShelved('grace', shelved)
+    const heard: string[] = []
 
-  await settle({
-    folder: killed.folder,
-    open: join(killed.folder, 'data/open-uploads'),
-    store,
-    now: Date.now,
-    rules: { keepMs: 1, partMs: 1 },
-    lives: () => false,
-  })
+    await settle({
+      folder: killed.folder,
+      open: join(killed.folder, 'data/open-uploads'),
+      store,
+      now: Date.now,
+      rules: { keepMs: 3_600_000, partMs: 3_600_000 },
+      lives: () => false,
+      notOpened: (account) => heard.push(account),
+    })
 
-  assert.deepEqual(store.accounts(), [])
+    assert.deepEqual(heard, ['ada'], away)
+    assert.deepEqual(store.shelved('grace'), [])
+    await rm(killed.home, { force: true })
+    await rename(elsewhere, killed.home)
+    await using ada = await stagedAccount({ after: killed })
+    const vfs = await ada.session()
+    for (const name of ['/a', '/open']) assert.ok(await isPartial(vfs, name), `${away}: ${name}`)
+    assert.ok(!(await isPartial(vfs, '/over')))
+    await vfs.restore(p('/over'))
+    assert.equal(await onDisk(ada, 'over'), 'the old')
+    await balanced(ada)
+  }
 })
 
 test('a start beside a process that lives leaves alone what that one has open', async () => {
