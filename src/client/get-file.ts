@@ -15,6 +15,7 @@ import {
   type LocalPlace,
   localMd5,
   mismatch,
+  modeOf,
   NO_MD5,
   NOT_ASKED,
   PART,
@@ -138,12 +139,18 @@ async function fetch(
   // Asked for now, the server hashes while it sends.
   const early = verifies && large ? line.hashes.md5(source) : undefined
   early?.catch(() => {})
-  const part = await target.vfs.open(partPath, {
-    read: true,
-    write: true,
-    create: true,
-    truncate: plan.do !== 'continue' && plan.do !== 'nothing',
-  })
+  // What it replaces keeps its rights; else it is like the file at the server.
+  const mode = modeOf((await statOrNone(target.vfs, target.path)) ?? there)
+  const part = await target.vfs.open(
+    partPath,
+    {
+      read: true,
+      write: true,
+      create: true,
+      truncate: plan.do !== 'continue' && plan.do !== 'nothing',
+    },
+    mode === undefined ? {} : { mode },
+  )
   let isWhole = false
   try {
     memory.began = { size, mtime: there.mtime }

@@ -3,7 +3,7 @@ import { isOpError } from '../base/error.ts'
 import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Outcome } from './outcome.ts'
-import { type LocalPlace, mismatch, NO_MD5, NOT_ASKED, PART, SMALL, type Try } from './transfer.ts'
+import { type LocalPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, PART, SMALL, type Try } from './transfer.ts'
 
 /**
  * Fetches a file of one packet, as the listing told of it, into a folder that was made for it: all that is asked of
@@ -36,7 +36,9 @@ export async function getSmall(
   const part = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
   let file: FileHandle
   try {
-    file = await target.vfs.open(part, { write: true, create: true, exclusive: true })
+    const mode = modeOf(now)
+    const flags = { write: true, create: true, exclusive: true }
+    file = await target.vfs.open(part, flags, mode === undefined ? {} : { mode })
   } catch (error) {
     if (isOpError(error, 'EEXIST')) return undefined
     throw error

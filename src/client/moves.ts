@@ -1,11 +1,11 @@
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { expand } from '../commands/patterns.ts'
 import type { Word } from '../commands/words.ts'
 import type { Digests } from '../transfer/digest.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Line, Link } from './link.ts'
-import { type MoveWishes, planGet, planPut } from './plans.ts'
+import { type KeptFolder, type MoveWishes, type PlanParts, planGet, planPut } from './plans.ts'
 import { type Job, runJobs } from './queue.ts'
 import type { Report } from './watchers.ts'
 
@@ -31,10 +31,10 @@ export function sendFiles(
   wishes: MoveWishes,
   parts: MoveParts,
 ): Promise<readonly OpError[]> {
-  return moveFiles(parts, async (line, life, failed) => {
+  return moveFiles(parts, async (line, planned) => {
     const path = virtualPath(target === '' ? '.' : target, await beginning(line, parts))
     const isFolder = target.endsWith('/') || target === ''
-    return planPut(sources, path, isFolder, line, { ...parts, wishes, life, failed, tell: parts.report.tell })
+    return planPut(sources, path, isFolder, line, { ...parts, ...planned, wishes, tell: parts.report.tell })
   })
 }
 
@@ -45,7 +45,7 @@ export function fetchFiles(
   wishes: MoveWishes,
   parts: MoveParts,
 ): Promise<readonly OpError[]> {
-  return moveFiles(parts, async (line, life, failed) => {
+  return moveFiles(parts, async (line, planned) => {
     const { vfs } = line
     const cwd = await beginning(line, parts)
     const names: string[] = []
@@ -54,9 +54,8 @@ export function fetchFiles(
     const isFolder = target.endsWith('/') || target === '' || target === '.'
     return planGet(paths, target === '' ? '.' : target, isFolder, line, {
       ...parts,
+      ...planned,
       wishes,
-      life,
-      failed,
       tell: parts.report.tell,
     })
   })
@@ -64,16 +63,22 @@ export function fetchFiles(
 
 async function moveFiles(
   { link, digests, report, lanes, signal }: MoveParts,
-  plan: (line: Line, life: AsyncDisposableStack, failed: (error: OpError) => void) => Promise<readonly Job[]>,
+  plan: (line: Line, planned: Pick<PlanParts, 'life' | 'failed' | 'kept'>) => Promise<readonly Job[]>,
 ): Promise<readonly OpError[]> {
   await using life = new AsyncDisposableStack()
   let leftOut: OpError[] = []
+  let folders: KeptFolder[] = []
   const jobs = await link.lasting(
     signal,
     () => 0,
     (line) => {
       leftOut = []
-      return plan(line, life, (error) => leftOut.push(error))
+      folders = []
+      return plan(line, {
+        life,
+        failed: (error) => leftOut.push(error),
+        kept: (folder) => folders.push(folder),
+      })
     },
   )
   report.planned(jobs)
@@ -88,7 +93,29 @@ async function moveFiles(
     lanes: Math.min(lanes, jobs.length),
     signal,
   })
-  return [...leftOut, ...errors]
+  const unkept =
+    folders.length === 0
+      ? []
+      : await link.lasting(
+          signal,
+          () => 0,
+          (line) => setKept(folders, line, report),
+        )
+  return [...leftOut, ...errors, ...unkept]
+}
+
+/** The deepest first: what is put into a folder changes its time, and who may not go into it cannot reach what is below. */
+async function setKept(folders: readonly KeptFolder[], line: Line, report: Report): Promise<OpError[]> {
+  const errors: OpError[] = []
+  for (const folder of folders.toSorted((one, other) => other.depth - one.depth))
+    try {
+      await folder.set(line)
+    } catch (error) {
+      if (!isOpError(error) || error.code === 'ECONNRESET') throw error
+      report.tell(`The times and permissions of "${folder.name}" could not be kept: ${error.message}`)
+      errors.push(error)
+    }
+  return errors
 }
 
 async function beginning({ vfs }: Line, { remoteFolder }: MoveParts): Promise<VirtualPath> {

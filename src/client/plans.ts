@@ -3,7 +3,7 @@ import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { errnoOf } from '../vfs/errno.ts'
 import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
-import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { NewAttrs, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { getFile, type Listed, newGet } from './get-file.ts'
 import type { Line } from './link.ts'
 import { type Listings, listings } from './listings.ts'
@@ -28,6 +28,17 @@ export interface PlanParts {
   readonly tell: (text: string) => void
   /** What of a tree could not be taken along, though it should have been. */
   readonly failed: (error: OpError) => void
+  /** Of each folder whose times and permissions are kept: to be set when all in it is moved. */
+  readonly kept: (folder: KeptFolder) => void
+}
+
+/** A folder that takes the times and permissions of the one that it comes from. */
+export interface KeptFolder {
+  /** As a person knows it. */
+  readonly name: string
+  /** How deep it lies in its tree. */
+  readonly depth: number
+  set(line: Line): Promise<void>
 }
 
 /** Text as the bytes that names are. */
@@ -44,7 +55,7 @@ export async function planPut(
   target: VirtualPath,
   isFolder: boolean,
   line: Line,
-  { wishes, disk, life, folder, tell, failed }: PlanParts,
+  { wishes, disk, life, folder, tell, failed, kept }: PlanParts,
 ): Promise<readonly Job[]> {
   const there = await statOrNone(line.vfs, target)
   const into = there?.kind === 'directory'
@@ -67,15 +78,26 @@ export async function planPut(
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(name)}" is a folder: send it with -r`)
     else {
-      await ensureFolder(line.vfs, place)
+      await ensureFolder(line.vfs, place, found)
+      const keep = (names: readonly string[], stat: Stat): void => {
+        const own = below(place, names)
+        if (wishes.preserve === true)
+          kept({
+            name: shown(own),
+            depth: names.length,
+            set: async ({ vfs }) => vfs.setstat(own, attrsOf(stat)),
+          })
+      }
+      keep([], found)
       // Its own root: the way to each file is short.
       const root = life.use(openDisk(folderHere(path, name)))
       const making: Promise<unknown>[] = []
       const made = new Map<string, Promise<unknown>>()
       const files = filesOf(root, ROOT, {
-        folder(names) {
+        folder(names, stat) {
           const parent = made.get(names.slice(0, -1).join('/')) ?? Promise.resolve()
-          const own = parent.then(() => ensureFolder(line.vfs, below(place, names)))
+          const own = parent.then(() => ensureFolder(line.vfs, below(place, names), stat))
+          keep(names, stat)
           own.catch(() => {})
           made.set(names.join('/'), own)
           making.push(own)
@@ -110,7 +132,7 @@ export async function planGet(
   target: string,
   isFolder: boolean,
   line: Line,
-  { wishes, disk, life, folder, tell, failed }: PlanParts,
+  { wishes, disk, life, folder, tell, failed, kept }: PlanParts,
 ): Promise<readonly Job[]> {
   const place = virtualPath(target, folder)
   const there = await statOrNone(disk, place)
@@ -141,11 +163,22 @@ export async function planGet(
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
     else {
-      let isNew = await ensureFolder(root, own)
+      let isNew = await ensureFolder(root, own, found)
+      const keep = (names: readonly string[], stat: Stat): void => {
+        const one = below(own, names)
+        if (wishes.preserve === true)
+          kept({
+            name: shown(prefix + one.slice(1)),
+            depth: names.length,
+            set: async () => root.setstat(one, attrsOf(stat)),
+          })
+      }
+      keep([], found)
       let partial = await partialsIn(line, path)
       const files = filesOf(line.vfs, path, {
-        async folder(names) {
-          isNew = await ensureFolder(root, below(own, names))
+        async folder(names, stat) {
+          isNew = await ensureFolder(root, below(own, names), stat)
+          keep(names, stat)
           partial = await partialsIn(line, below(path, names))
         },
         passedOver: leftOut(tell, failed),
@@ -161,6 +194,10 @@ export async function planGet(
     }
   }
   return jobs
+}
+
+function attrsOf({ mode, atime, mtime }: Stat): NewAttrs {
+  return { mode: mode & 0o777, atime, mtime }
 }
 
 function leftOut(tell: PlanParts['tell'], failed: PlanParts['failed']) {

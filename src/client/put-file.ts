@@ -3,7 +3,7 @@ import { shown } from '../base/escape.ts'
 import { lost } from '../ssh/dial.ts'
 import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
-import type { OpenFlags, VirtualPath } from '../vfs/vfs.ts'
+import type { OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
 import type { Outcome } from './outcome.ts'
@@ -14,6 +14,7 @@ import {
   type LocalPlace,
   localMd5,
   mismatch,
+  modeOf,
   NO_MD5,
   NOT_ASKED,
   refused,
@@ -96,7 +97,13 @@ async function send(
   }
   const from = plan.do === 'continue' ? plan.offset : 0
   const remote =
-    opened ?? (await openFor(line, target, plan.do === 'continue' ? {} : { create: true, truncate: true }))
+    opened ??
+    (await openFor(
+      line,
+      target,
+      plan.do === 'continue' ? {} : { create: true, truncate: true },
+      plan.do === 'start' ? before : undefined,
+    ))
   const own = memory.began
   let reached = from
   memory.began = true
@@ -195,7 +202,8 @@ async function decide(
   const { vfs, hashes, isOurs } = line
   if (!memory.began && line.keepsExclusive) {
     try {
-      return { plan: { do: 'start' }, opened: await openFor(line, target, { create: true, exclusive: true }) }
+      const flags = { create: true, exclusive: true }
+      return { plan: { do: 'start' }, opened: await openFor(line, target, flags, source.stat) }
     } catch (error) {
       if (!isOpError(error, 'EEXIST')) throw error
     }
@@ -243,12 +251,19 @@ async function goOnReplacing(...replacement: Parameters<typeof openPart>): Promi
   return { plan: { do: 'continue', offset: part.offset, proved: true }, opened: part.opened }
 }
 
-/** Open for writing, and for reading where that is allowed: to be hashed before it is closed. */
-async function openFor({ vfs }: Line, target: VirtualPath, flags: OpenFlags): Promise<RemoteFile> {
+/** Open for writing, and for reading where that is allowed: to be hashed before it is closed. A new file is like `source`. */
+async function openFor(
+  { vfs }: Line,
+  target: VirtualPath,
+  flags: OpenFlags,
+  source?: Stat,
+): Promise<RemoteFile> {
+  const mode = source && modeOf(source)
+  const attrs = mode === undefined ? {} : { mode }
   try {
-    return await vfs.open(target, { ...flags, read: true, write: true })
+    return await vfs.open(target, { ...flags, read: true, write: true }, attrs)
   } catch (error) {
     if (!isOpError(error, 'EACCES')) throw error
-    return vfs.open(target, { ...flags, write: true })
+    return vfs.open(target, { ...flags, write: true }, attrs)
   }
 }

@@ -98,6 +98,14 @@ export async function localMd5(
   return createHash('md5').update(place.subarray(0, at)).digest('hex')
 }
 
+/**
+ * What a new file or folder is made with, so that a program stays one and what is for its owner's eyes alone does, too;
+ * who makes it can go on with it. The other side's umask takes from that. Undefined: its side does not tell.
+ */
+export function modeOf({ kind, mode }: Stat): number | undefined {
+  return mode === 0 ? undefined : (mode & 0o777) | (kind === 'directory' ? 0o700 : 0o600)
+}
+
 /** What is there, or undefined. */
 export async function statOrNone(vfs: VirtualFileSystem, path: VirtualPath): Promise<Stat | undefined> {
   try {

@@ -3,7 +3,7 @@ import { shown } from '../base/escape.ts'
 import { entriesOf } from '../commands/patterns.ts'
 import { join } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
-import { statOrNone } from './transfer.ts'
+import { modeOf, statOrNone } from './transfer.ts'
 
 /** Folders in folders that are gone into. */
 const MOST_DEPTH = 256
@@ -50,10 +50,14 @@ export async function* filesOf(
   }
 }
 
-/** Makes a folder where there is none; answers whether it did. EEXIST when something else is there. */
-export async function ensureFolder(vfs: VirtualFileSystem, path: VirtualPath): Promise<boolean> {
+/** Makes a folder like `source` where there is none; answers whether it did. EEXIST when something else is there. */
+export async function ensureFolder(
+  vfs: VirtualFileSystem,
+  path: VirtualPath,
+  source: Stat,
+): Promise<boolean> {
   try {
-    await vfs.mkdir(path)
+    await vfs.mkdir(path, modeOf(source))
     return true
   } catch (error) {
     if (!isOpError(error)) throw error

@@ -89,3 +89,58 @@ test('client: -p keeps times and permissions both ways', async () => {
   assert.deepEqual(facts(there('kept.txt')), facts(here('kept.txt')))
   assert.deepEqual(facts(here('kept-back.txt')), facts(here('kept.txt')))
 })
+
+test('client: what is new is as private, or as much a program, as what it comes from; what is replaced stays so', async () => {
+  const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
+  const each = { 'own/run.sh': 0o755, 'own/secret': 0o600, 'own/locked': 0o444, 'own/large': 0o700 }
+  mkdirSync(here('own'), { mode: 0o700 })
+  for (const [name, rights] of Object.entries(each))
+    writeFileSync(here(name), name.endsWith('large') ? noise(1_500_000, 3) : name, { mode: rights })
+  mkdirSync(here('own-back'))
+  writeFileSync(here('secret-back'), 'another', { mode: 0o600 })
+  chmodSync(here('secret-back'), 0o640)
+
+  const put = await miniftp(server, ['put', '-r', 'own', 'ftp:'])
+  const get = await miniftp(server, ['get', '-r', 'ftp:own', 'own-back'])
+  const one = await miniftp(server, ['get', 'ftp:own/run.sh', 'run-back.sh'])
+  const replaced = await miniftp(server, ['get', '-f', 'ftp:own/run.sh', 'secret-back'])
+
+  assert.deepEqual(
+    [put.status, get.status, one.status, replaced.status],
+    [0, 0, 0, 0],
+    put.stderr + get.stderr,
+  )
+  for (const at of [there('own'), here('own-back/own')]) {
+    assert.equal(mode(at), '700')
+    for (const [name, want] of Object.entries({
+      'run.sh': '755',
+      secret: '600',
+      locked: '644',
+      large: '700',
+    }))
+      assert.equal(mode(join(at, name)), want, name)
+  }
+  assert.equal(mode(here('run-back.sh')), mode(there('own/run.sh')))
+  assert.equal(mode(here('secret-back')), '640')
+})
+
+test('client: -rp keeps times and permissions of folders, too', async () => {
+  mkdirSync(here('old/deep'), { recursive: true })
+  writeFileSync(here('old/deep/file'), 'old')
+  const made = ['old/deep', 'old']
+  for (const name of made) utimesSync(here(name), 1_000_000_000, 1_000_000_000)
+  chmodSync(here('old/deep'), 0o550)
+  mkdirSync(here('old-back'))
+  const facts = (path: string) => [statSync(path).mtimeMs, statSync(path).mode & 0o777]
+
+  const put = await miniftp(server, ['put', '-rp', 'old', 'ftp:'])
+  const get = await miniftp(server, ['get', '-rp', 'ftp:old', 'old-back'])
+
+  assert.deepEqual([put.status, get.status], [0, 0], put.stderr + get.stderr)
+  for (const name of made) {
+    assert.deepEqual(facts(there(name)), facts(here(name)), `sent ${name}`)
+    assert.deepEqual(facts(here(join('old-back', name))), facts(here(name)), `fetched ${name}`)
+  }
+  chmodSync(here('old/deep'), 0o750)
+  chmodSync(here('old-back/old/deep'), 0o750)
+})

@@ -66,6 +66,7 @@ const planned = (life: AsyncDisposableStack) => ({
   folder: virtualPath('/'),
   tell: assert.fail,
   failed: assert.fail,
+  kept: () => assert.fail(),
 })
 
 test('sending a tree that is there already: asks once a folder which files are unfinished, and finishes those', async () => {
