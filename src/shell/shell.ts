@@ -11,6 +11,7 @@ import { quotaLines } from '../commands/space.ts'
 import type { Pty, Session, SessionHandler } from '../ssh/session.ts'
 import type { VirtualFileSystem } from '../vfs/vfs.ts'
 import { contextOf, type ExecParts, openRecorded, runPlain } from './exec.ts'
+import { keepRows, onNewRow } from './rows.ts'
 import { MOST_LINE, runScript } from './script.ts'
 import { hasColours, openTerminal, type Terminal } from './terminal.ts'
 import { terminalTransfer } from './transfer.ts'
@@ -93,6 +94,7 @@ async function converse(
     // Behind the line, not over what the cursor stands on.
     lines.write(null, { ctrl: true, name: 'e' })
     terminal.output.write('^C\n')
+    onNewRow(lines)
     clearLine(lines)
     lines.prompt()
   })
@@ -213,6 +215,7 @@ function openLines(
       )
     },
   })
+  keepRows(lines, terminal)
   lines.on('history', (now: string[]) => history.splice(0, history.length, ...now))
   // Without a listener ^Z would stop the whole server.
   lines.on('SIGTSTP', () => {})

@@ -315,6 +315,47 @@ test('shell: a line is drawn anew when the window changes, and listings fit the 
   }),
 )
 
+/** Words that no row of a screen cuts in two at the same place. */
+const LONG = Array.from({ length: 30 }, (_, at) => `word${at}`).join(' ')
+
+test(
+  'shell: a pasted line that wraps is drawn once, wherever it is edited, pasted into or resized',
+  { skip },
+  () =>
+    atPrompt(async (terminal) => {
+      const first = (await terminal.still()).split('\n').length
+      // A screen tells no spaces at the ends of its rows.
+      const solid = (text: string): string => text.replaceAll(/\s/g, '')
+      const shows = async (line: string): Promise<void> => {
+        const screen = await terminal.until((shown) => solid(shown).endsWith(solid(`> ${line}`)))
+        const rows = screen.split('\n').slice(first - 1)
+        assert.equal(solid(rows.join('')), solid(`ada:/> ${line}`))
+      }
+      await terminal.type(LONG)
+      await shows(LONG)
+      await terminal.press('C-a')
+      await terminal.type('first ')
+      await shows(`first ${LONG}`)
+      await terminal.type(
+        'a paste that itself is long enough to wrap where there is something behind it, is it ',
+      )
+      const line = `first a paste that itself is long enough to wrap where there is something behind it, is it ${LONG}`
+      await shows(line)
+      await terminal.press('C-e')
+      await terminal.type('!')
+      await shows(`${line}!`)
+      await terminal.resize(100, 24)
+      await terminal.type('?')
+      await shows(`${line}!?`)
+      await terminal.press('C-c')
+      const left = await terminal.sees(/!\?\^\n?C\nada:\/>$/)
+      assert.equal(
+        left.split('\n').findIndex((row) => row.startsWith('ada:/> first')),
+        first - 1,
+      )
+    }),
+)
+
 test('shell: a paste of many lines runs them all, and one that is too long runs none of it', { skip }, () =>
   atPrompt(async (terminal) => {
     await terminal.type(`${'mkdir -p pasted\n'.repeat(30)}rm -r pasted\npwd\n`)
