@@ -197,14 +197,22 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
         void file.abandon()
         throw error
       }
-      const alone = leave()
+      const alone = writing.handles.size === 1 && !writing.taken
+      const gone = (): Awaitable<void> => {
+        leave()
+        return file.abandon()
+      }
       try {
         const done = alone && cut < size ? file.truncate(cut) : undefined
-        if (isPromise(done)) return done.then(() => file.abandon()).catch(() => file.abandon())
+        if (isPromise(done)) {
+          // Until then it is nobody's: whoever looks sees what will be left, and whoever goes on with it takes it over.
+          writing.session = {}
+          return done.then(gone, gone)
+        }
       } catch {
         // The hole stays; the mark says that the file is not whole.
       }
-      return file.abandon()
+      return gone()
     },
   }
 }

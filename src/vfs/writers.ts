@@ -7,7 +7,7 @@ import type { Slot, Written } from './written.ts'
 
 /** An unfinished file that is being written: by one session, through one handle or several. */
 export interface Writing {
-  readonly session: object
+  session: object
   readonly written: Written
   readonly slot: Slot
   /** Of whom any can cut the hole off. */

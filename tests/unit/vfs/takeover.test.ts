@@ -266,3 +266,47 @@ test('two writers: what would be written into a file that was replaced is refuse
     await balanced(ada)
   }
 })
+
+test('resume: a hole that is still to be cut off is not seen by who goes on by size', async () => {
+  await using ada = await stagedAccount()
+  const [half, again] = [await ada.session(), await ada.session()]
+  const lost = await half.open(p('/a'), NEW)
+  await lost.write(bytes('123'), 0)
+  await lost.write(bytes('789'), 6)
+  const counted = Promise.withResolvers<void>()
+  ada.book.holdStill(counted.promise)
+  const abandoned = lost.abandon()
+
+  const { size } = await again.stat(p('/a'))
+  const opening = again.open(p('/a'), UNTRUNCATED)
+  counted.resolve()
+  await abandoned
+  const file = await opening
+  await file.write(bytes('456789'.slice(size - 3)), size)
+  await file.close()
+
+  assert.equal(size, 3)
+  assert.equal(await onDisk(ada, 'a'), '123456789')
+})
+
+test('resume: a session that gave its upload up does not see a hole either that is still to be cut off', async () => {
+  await using ada = await stagedAccount()
+  const half = await ada.session()
+  const lost = await half.open(p('/a'), NEW)
+  await lost.write(bytes('123'), 0)
+  await lost.write(bytes('789'), 6)
+  const counted = Promise.withResolvers<void>()
+  ada.book.holdStill(counted.promise)
+  const abandoned = lost.abandon()
+
+  const { size } = await half.stat(p('/a'))
+  const opening = half.open(p('/a'), UNTRUNCATED)
+  counted.resolve()
+  await abandoned
+  const file = await opening
+  await file.write(bytes('456789'.slice(size - 3)), size)
+  await file.close()
+
+  assert.equal(size, 3)
+  assert.equal(await onDisk(ada, 'a'), '123456789')
+})
