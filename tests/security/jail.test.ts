@@ -16,6 +16,7 @@ import { openLocal } from '../../src/vfs/local.ts'
 import type { Pace } from '../../src/vfs/pace.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
 import type { FileHandle } from '../../src/vfs/vfs.ts'
+import { descriptorsIn } from '../support/descriptors.ts'
 
 const SECRET = 'the secret of somebody else'
 let folder: string
@@ -209,7 +210,7 @@ test('jail: one that was closed goes nowhere, and closes nothing of others when 
 test('jail: 200 calls that fail leave no descriptor open', () => {
   fs.symlinkSync('loop', join(home, 'loop'))
   fs.writeFileSync(join(home, 'f'), 'x')
-  const before = fs.readdirSync('/proc/self/fd').length
+  const before = descriptorsIn(home).length
   for (let turn = 0; turn < 200; turn++) {
     for (const name of ['/loop', '/none/x', '/f/x', '/d', '/loop/a/b', '/d/none']) {
       attempt(() => vfs.open(p(name), { read: true }))
@@ -217,7 +218,7 @@ test('jail: 200 calls that fail leave no descriptor open', () => {
       attempt(() => vfs.rename(p(name), p('/none/x'), { replace: true }))
     }
   }
-  assert.equal(fs.readdirSync('/proc/self/fd').length, before)
+  assert.equal(descriptorsIn(home).length, before)
 })
 
 // Forty links, each of hundreds of 'd/..', would have the loop walk for a quarter of a second at every STAT.
@@ -225,7 +226,7 @@ test('jail: a maze of links is given up early, and leaves no descriptor open', (
   for (let i = 0; i < 39; i++) fs.symlinkSync(`${'d/../'.repeat(700)}m${i + 1}`, join(home, `m${i}`))
   fs.symlinkSync(`${'d/'.repeat(600)}${'/'.repeat(2_000)}`, join(home, 'slashes'))
   fs.symlinkSync(`${'./'.repeat(1_500)}d`, join(home, 'm39'))
-  const before = fs.readdirSync('/proc/self/fd').length
+  const before = descriptorsIn(home).length
 
   assert.equal(
     attempt(() => vfs.stat(p('/m0'))),
@@ -236,7 +237,7 @@ test('jail: a maze of links is given up early, and leaves no descriptor open', (
     'ENOENT',
   )
   assert.equal(vfs.stat(p('/m39')).kind, 'directory')
-  assert.equal(fs.readdirSync('/proc/self/fd').length, before)
+  assert.equal(descriptorsIn(home).length, before)
 })
 
 test('jail: a path of any names stays in the home', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErrorCode, isOpError } from '../../src/base/error.ts'
@@ -7,6 +7,7 @@ import { measure } from '../../src/vfs/measure.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
 import type { StagedFileSystem } from '../../src/vfs/staged.ts'
 import type { OpenFlags } from '../../src/vfs/vfs.ts'
+import { descriptorsIn } from './descriptors.ts'
 import type { StagedAccount } from './staged-account.ts'
 
 export const p = (text: string) => virtualPath(text)
@@ -52,14 +53,5 @@ export async function balanced({ book, home, staging }: StagedAccount): Promise<
 
 /** The files under a folder that this process has open. */
 export function openUnder(folder: string): number {
-  return readdirSync('/proc/self/fd').filter((name) => {
-    try {
-      return (
-        fstatSync(Number(name)).isFile() && readlinkSync(`/proc/self/fd/${name}`).startsWith(`${folder}/`)
-      )
-    } catch {
-      // The one of this listing is gone.
-      return false
-    }
-  }).length
+  return descriptorsIn(folder).filter((descriptor) => fstatSync(descriptor).isFile()).length
 }

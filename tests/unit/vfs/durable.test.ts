@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { mock, test } from 'node:test'
+import { descriptorsIn } from '../../support/descriptors.ts'
 
 /** What was done to the disk for good, in order: `file` and `folder` are fsyncs. */
 const done: string[] = []
@@ -84,7 +85,7 @@ test('durable: a CLOSE whose fsync fails says so, and leaves nothing open', asyn
   await using ada = await stagedAccount({ durable: 'always' })
   const vfs = await ada.session()
   await put(vfs, '/old', 'old')
-  const descriptors = (): number => fs.readdirSync('/proc/self/fd').length
+  const descriptors = (): number => descriptorsIn(ada.folder).length
   const before = descriptors()
   const opened = [await vfs.open(p('/new'), NEW), await vfs.open(p('/old'), NEW)]
   for (const file of opened) await file.write(bytes('bytes'), 0)

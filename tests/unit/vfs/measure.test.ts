@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { measure } from '../../../src/vfs/measure.ts'
+import { descriptorsIn } from '../../support/descriptors.ts'
 
 let folder: string
 let home: string
@@ -62,12 +63,12 @@ test('measure: counts a sparse file by its highest byte, and what lies after a f
 })
 
 test('measure: a folder that is not there holds nothing, and no descriptor is left open', async () => {
-  const before = fs.readdirSync('/proc/self/fd').length
+  const before = descriptorsIn(folder).length
 
   assert.deepEqual(await measure(join(folder, 'none')), { bytes: 0, files: 0 })
   await measure(home)
 
-  assert.equal(fs.readdirSync('/proc/self/fd').length, before)
+  assert.equal(descriptorsIn(folder).length, before)
 })
 
 // Who may read everything (root) is kept out by no mode, so the count is run as somebody else where that can be.
