@@ -35,7 +35,6 @@ function statOf(path: VirtualPath): Stat {
 
 /** A tree for one session. Each method answers at once here; a promise would do as well. */
 const reports = (): VirtualFileSystem => ({
-  can: { randomWrite: false, symlink: false, atomicRename: false, modes: false },
   stat: statOf,
   realpath: (path) => path,
   space: () => ({ total: 0, free: 0, files: 0, freeFiles: 0 }),

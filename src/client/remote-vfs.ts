@@ -93,7 +93,6 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
 
   return {
     session,
-    can: { randomWrite: true, symlink: true, atomicRename: has('posix-rename@openssh.com'), modes: true },
     async open(path, flags, attrs = {}) {
       const { handle } = await tried(
         { what: flags.exclusive === true ? 'openExclusive' : 'open', path },

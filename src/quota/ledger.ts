@@ -93,7 +93,6 @@ export interface Found {
 export interface QuotaLedger extends AsyncDisposable {
   /** A share for this process; whoever opens it folds it. */
   open(account: string): Awaitable<Share>
-  limits(account: string): Awaitable<Limits>
   /** What is written down of the account, without a share and without writing anything. */
   noted(account: string): Awaitable<Usage>
   setLimits(account: string, limits: Limits): Awaitable<void>

@@ -24,7 +24,6 @@ export function recorded(vfs: VirtualFileSystem, parts: RecordParts): VirtualFil
   ): Awaitable<void> =>
     then(done, () => log.info(event, { path: shown(path), ...(to === undefined ? {} : { to: shown(to) }) }))
   return {
-    can: vfs.can,
     open: (path, flags, attrs) =>
       then(vfs.open(path, flags, attrs), (file) => recordedFile(file, path, flags, parts)),
     openDirectory: (path) => vfs.openDirectory(path),

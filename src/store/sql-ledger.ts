@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ProcessMark } from '../base/living.ts'
-import type { Around, Found, Held, Limits, Need, QuotaLedger, Share, ShareState } from '../quota/ledger.ts'
+import type { Around, Found, Held, Need, QuotaLedger, Share, ShareState } from '../quota/ledger.ts'
 
 export interface LedgerParts {
   readonly database: DatabaseSync
@@ -66,9 +66,6 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
   const removeShare = database.prepare('DELETE FROM quota_share WHERE share = ?')
   const add = database.prepare(
     'UPDATE quota_account SET used = used + ?, files = files + ? WHERE account = ?',
-  )
-  const limits = database.prepare(
-    'SELECT byte_limit AS bytes, file_limit AS files FROM quota_account WHERE account = ?',
   )
   const setLimits = database.prepare(
     `INSERT INTO quota_account (account, byte_limit, file_limit) VALUES (:account, :bytes, :files)
@@ -146,10 +143,6 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
       addAccount.run(account)
       const { share } = addShare.get(account, process) as { share: number }
       return shareOf(account, share)
-    },
-    limits: (account) => {
-      const row = limits.get(account) as unknown as Limits | undefined
-      return { bytes: row?.bytes ?? null, files: row?.files ?? null }
     },
     noted(account) {
       const all = aroundOf(around.get({ account, share: NO_SHARE }))

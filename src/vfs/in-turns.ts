@@ -23,7 +23,6 @@ export function inTurns(vfs: VirtualFileSystem, elapsed: () => number): VirtualF
   }
 
   return {
-    can: vfs.can,
     open: (path, flags, attrs) => next(() => vfs.open(path, flags, attrs)),
     openDirectory: (path) => next(() => vfs.openDirectory(path)),
     stat: (path, options) => next(() => vfs.stat(path, options)),

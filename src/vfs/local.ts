@@ -44,7 +44,6 @@ export function openLocal(
   const jail = openJail(home)
   return {
     jail,
-    can: { randomWrite: true, symlink: true, atomicRename: true, modes: true },
     open: (path, flags, attrs) =>
       jail.walk(path, flags.exclusive !== true, (place) =>
         openFile(place, path, flags, attrs, mostDescriptor, paces),

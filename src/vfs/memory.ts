@@ -114,7 +114,6 @@ export function memoryFileSystem(clock: Clock = systemClock): VirtualFileSystem 
   }
 
   return {
-    can: { randomWrite: true, symlink: true, atomicRename: true, modes: true },
     open(path, flags, attrs) {
       const place = walk(path, flags.exclusive !== true)
       const { node } = place

@@ -105,7 +105,6 @@ export function metered(vfs: VirtualFileSystem, parts: MeterParts): VirtualFileS
   }
 
   return {
-    can: vfs.can,
     open: (path, flags, attrs) => {
       // A file that is only read is entered too: while it is open its bytes stay, with or without a name.
       if (!writes(flags)) return enter(vfs.open(path, flags, attrs), path, undefined, false)

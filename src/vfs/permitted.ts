@@ -194,7 +194,6 @@ export function permitted(
   }
 
   return {
-    can: vfs.can,
     open,
     openDirectory: (path) =>
       when(

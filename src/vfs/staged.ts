@@ -196,7 +196,6 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   }
 
   return {
-    can: vfs.can,
     open,
     resume: (path, size) =>
       goneOn(vfs, { shelved, staging: overwrites, unfinished: files, stat }, path, size),

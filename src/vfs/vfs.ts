@@ -12,7 +12,6 @@ export type VirtualPath = string & { readonly [brand]: 'virtual' }
 
 /** One account's tree, as one session sees it. Every method throws or rejects with OpError. */
 export interface VirtualFileSystem extends AsyncDisposable {
-  readonly can: Capabilities
   /** ENOENT, EEXIST, EACCES, EISDIR, ELOOP, EDQUOT, ENOSPC … Only regular files are opened. Whoever opens, closes. */
   open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle>
   /** ENOENT, ENOTDIR, EACCES. */
@@ -80,14 +79,6 @@ export interface DirectoryHandle {
   /** Some more entries, without '.' and '..'; none at the end. At most `most`. */
   read(most: number): Awaitable<readonly Entry[]>
   close(): Awaitable<void>
-}
-
-/** What a storage cannot do is said here, not found out by failing. */
-export interface Capabilities {
-  readonly randomWrite: boolean
-  readonly symlink: boolean
-  readonly atomicRename: boolean
-  readonly modes: boolean
 }
 
 /** Sizes in bytes; times in whole seconds since 1970, as SFTP v3 carries them. */

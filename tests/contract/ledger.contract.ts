@@ -134,12 +134,12 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
 
   test(`${name}: a lower limit holds from the next step, and what is given back is there for others`, async () => {
     await using world = await open()
-    const { one, two, a, b } = await twoHolders(world, { bytes: 1000, files: 100 })
+    const { two, a, b } = await twoHolders(world, { bytes: 1000, files: 100 })
     await a.lease(800, 40)
 
     await two.ledger.setLimits('ada', { bytes: 500, files: 20 })
 
-    assert.deepEqual(await one.ledger.limits('ada'), { bytes: 500, files: 20 })
+    assert.deepEqual((await a.share.around()).limits, { bytes: 500, files: 20 })
     assert.equal(await b.lease(1), false)
     assert.equal(await b.lease(0, 1), false)
     await a.report({ used: 300, files: 10, heldBytes: 300, heldFiles: 10 })

@@ -32,7 +32,6 @@ export function lateVfs(vfs: VirtualFileSystem, when: () => When): VirtualFileSy
     abandon: () => inner.abandon(),
   })
   return {
-    can: vfs.can,
     open: (path, flags, attrs) =>
       then(
         late(() => vfs.open(path, flags, attrs)),

@@ -48,7 +48,6 @@ export function late(ledger: QuotaLedger): QuotaLedger {
         fold: (state) => later(() => share.fold(state)),
       }
     },
-    limits: (account) => later(() => ledger.limits(account)),
     setLimits: (account, limits) => later(() => ledger.setLimits(account, limits)),
     remove: (account) => later(() => ledger.remove(account)),
     noted: (account) => later(() => ledger.noted(account)),
