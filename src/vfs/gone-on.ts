@@ -29,6 +29,8 @@ export function goneOn(
   const part = shelved.part(now(vfs.realpath(path)))
   if (part?.size === size) return staging.resume(part)
   const found = stat(path)
+  if (found === undefined && part === undefined)
+    throw new OpError('EINVAL', `"${shown(path)}" is not there: put it from the start`, { path })
   const there = found?.kind === 'file' ? unfinished.marked(found) : undefined
   if (there?.size !== size) {
     const replacement = part === undefined ? '' : ` and ${part.size} of its interrupted replacement`

@@ -13,7 +13,7 @@ export interface Inode {
   unlinked: boolean
   /** To an overwrite that is under way: at least this much stays charged, whatever is cut off the file. */
   lent?: Lent
-  /** An overwrite took its last name: those who have it open go on reading it, and what they would write were nowhere. */
+  /** Another file took its last name: those who have it open go on reading it, and what they would write were nowhere. */
   overwritten?: boolean
   /** It was replaced, and there was no room to keep its bytes for those who read it: their handles end. */
   replaced?: boolean
@@ -67,6 +67,12 @@ export class Inodes {
     const key = keyOf(stat)
     if (this.#open.get(key) === inode) this.#open.delete(key)
     return true
+  }
+
+  /** Another file took its last name: nothing is written into it any more. */
+  overwrite(stat: Stat): void {
+    const inode = this.find(stat)
+    if (inode !== undefined) inode.overwritten = true
   }
 
   /** Its last name is gone and its bytes are no longer charged: its handles end, so that nothing holds them on the disk. */

@@ -286,7 +286,11 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       if (isSame || was === undefined || is === undefined) return
       if (target?.kind === 'file' && target.nlink === 1) {
         gone(target)
-        files.replaced(target)
+        // What we write in it ourselves is left alone, as in POSIX. Others are told: it would be under no name.
+        if (!files.isOurs(target) && here.writers(target) === 0) {
+          writers.end(target)
+          inodes.overwrite(target)
+        }
       }
       // It is renamed, whether or not a full disk takes that down.
       unlessFull(() => (source?.kind === 'directory' ? shelved.renamed(was, is) : shelved.moved(was, is)))

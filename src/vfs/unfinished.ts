@@ -12,8 +12,8 @@ export interface Unfinished {
   begun(file: FileHandle, path: VirtualPath): FileHandle
   /** Whether another session has it open; which is ended, if `end`. */
   takeOver(inode: Inode, end: boolean): Awaitable<boolean>
-  /** A rename took its last name: another session that writes it is told, for its CLOSE would be of what is under no name. */
-  replaced(inode: Inode): void
+  /** Whether this session writes it. */
+  isOurs(inode: Inode): boolean
 }
 
 export function unfinished(parts: WatchParts): Unfinished {
@@ -42,9 +42,6 @@ export function unfinished(parts: WatchParts): Unfinished {
       if (writing === undefined || writing.session === session) return false
       return end ? writers.takeOver(inode) : true
     },
-    replaced(inode) {
-      const writing = writers.find(inode)
-      if (writing !== undefined && writing.session !== session) writers.end(inode)
-    },
+    isOurs: (inode) => writers.find(inode)?.session === session,
   }
 }

@@ -125,7 +125,7 @@ const TABLE: readonly Case[] = [
     words: `put never.txt --offset 3 --md5 ${md5('new')}`,
     input: 'er',
     status: 1,
-    error: /"\/never.txt" has 0 bytes here, not 3/,
+    error: /"\/never.txt" is not there: put it from the start/,
   },
   { words: 'get *.txt', status: 2, error: /Several names fit/ },
   { words: 'get full', status: 1, error: /folder/ },

@@ -39,7 +39,12 @@ test('resume: what this session is writing is refused', async () => {
   await file.write(bytes('12'), 0)
 
   await refuses('EBUSY', () => vfs.resume(p('/a'), 2), /^"\/a" is being written already$/)
-  await refuses('EINVAL', () => vfs.resume(p('/nothing'), 2), /^"\/nothing" has 0 bytes here, not 2/)
+  for (const size of [0, 2])
+    await refuses(
+      'EINVAL',
+      () => vfs.resume(p('/nothing'), size),
+      /^"\/nothing" is not there: put it from the start$/,
+    )
 
   await file.close()
 })
@@ -234,14 +239,16 @@ test('two writers: an upload whose name another one has taken is told, by WRITE 
 test('two writers: a rename over what the session itself writes leaves that alone, as in POSIX', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
-  const file = await vfs.open(p('/a'), NEW)
-  await put(vfs, '/b', 'b')
+  for (const flags of [NEW, { write: true }]) {
+    const file = await vfs.open(p('/a'), flags)
+    await put(vfs, '/b', 'b')
 
-  await vfs.rename(p('/b'), p('/a'), { replace: true })
+    await vfs.rename(p('/b'), p('/a'), { replace: true })
 
-  await file.write(bytes('a'), 0)
-  await file.close()
-  assert.equal(await onDisk(ada, 'a'), 'b')
+    await file.write(bytes('a'), 0)
+    await file.close()
+    assert.equal(await onDisk(ada, 'a'), 'b')
+  }
 })
 
 test('two writers: what would be written into a file that was replaced is refused, and so is its CLOSE', async () => {
@@ -254,16 +261,25 @@ test('two writers: what would be written into a file that was replaced is refuse
     '/patch': { read: true, write: true },
   }
   for (const [name, flags] of Object.entries(writes)) {
-    await put(two, name, 'the old')
-    const file = await one.open(p(name), flags)
-    await put(two, name, 'the new one')
+    const ways = [
+      () => put(two, name, 'the new one'),
+      async () => {
+        await put(two, '/x', 'the new one')
+        await two.rename(p('/x'), p(name), { replace: true })
+      },
+    ]
+    for (const replace of ways) {
+      await put(two, name, 'the old')
+      const file = await one.open(p(name), flags)
+      await replace()
 
-    await refuses('ESTALE', () => file.write(bytes('x'), 0), /^Replaced meanwhile, open it again$/)
-    await refuses('ESTALE', () => file.truncate(0), /^Replaced meanwhile, open it again$/)
-    await refuses('EIO', () => file.close())
+      await refuses('ESTALE', () => file.write(bytes('x'), 0), /^Replaced meanwhile, open it again$/)
+      await refuses('ESTALE', () => file.truncate(0), /^Replaced meanwhile, open it again$/)
+      await refuses('EIO', () => file.close())
 
-    assert.equal(await onDisk(ada, name.slice(1)), 'the new one')
-    await balanced(ada)
+      assert.equal(await onDisk(ada, name.slice(1)), 'the new one')
+      await balanced(ada)
+    }
   }
 })
 
