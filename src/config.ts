@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { parse as parseToml } from 'smol-toml'
 import { OpError } from './base/error.ts'
+import { optionFault } from './base/option-fault.ts'
 import { nearest } from './base/units.ts'
 import { describeSettings, SETTINGS, type Settings, schema } from './settings.ts'
 
@@ -95,7 +96,7 @@ function parseFlags(argv: readonly string[]): Record<string, string | boolean | 
       string | boolean
     >
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split(/\.(?=\s)|\n/)[0]! : 'The flags are off'
+    const why = optionFault(cause, Object.keys(options))
     throw new OpError('EUSAGE', `${why}: miniftpd --help shows the flags`, { cause })
   }
 }

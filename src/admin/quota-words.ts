@@ -23,8 +23,10 @@ export const QUOTA_WORDS: Readonly<Record<string, Word>> = {
     options: { files: { type: 'string', about: ['N|none', 'most files and folders'] }, yes: YES },
     async run(call) {
       const { actor, parts, io, names, values } = call
-      if (names.length < 1 || names.length > 2) throw usageError(this.usage)
-      const [name, size] = names
+      if (names.length < 1 || names.length > 3) throw usageError(this.usage)
+      const [name, ...sizes] = names
+      // "10 GiB", as it is shown, is two words here.
+      const size = sizes.length === 0 ? undefined : sizes.join(' ')
       const limits = {
         ...(size === undefined ? {} : { bytes: limitOf(size, parseBytes) }),
         ...(values.files === undefined ? {} : { files: limitOf(String(values.files), count) }),

@@ -4,6 +4,7 @@ import type { Ban } from '../accounts/guard.ts'
 import { neighbourhood, plainAddress } from '../accounts/network.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { parseDuration } from '../base/units.ts'
 import type { Desk, LiveRow } from './desk.ts'
 import { showTime } from './show.ts'
 import type { WordsParts } from './word.ts'
@@ -79,8 +80,20 @@ export function saidOfBan({ address, until, ended }: MadeBan): string {
   return `"${address}" is banned until ${showTime(until)}${connections}`
 }
 
+/** How long a ban is to last, in ms. EINVAL; a bare number too, which some take for seconds and some for minutes. */
+export function banSpan(text: string): number {
+  if (/^\s*\d+\s*$/.test(text))
+    throw new OpError(
+      'EINVAL',
+      `"${text.trim()}" says no unit: write ${text.trim()}s, ${text.trim()}m or ${text.trim()}h`,
+    )
+  const ms = parseDuration(text)
+  checkSpan(ms)
+  return ms
+}
+
 /** EINVAL when nobody can be banned for so long, in ms. */
-export function checkSpan(ms: number): void {
+function checkSpan(ms: number): void {
   if (ms < 1000) throw new OpError('EINVAL', 'That ban is over at once: write 1h, or 1s or more')
   if (ms > MOST_BAN) throw new OpError('EINVAL', 'A ban lasts at most ten years: write 3650d or less')
 }

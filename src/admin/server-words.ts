@@ -1,11 +1,11 @@
 import type { Ban } from '../accounts/guard.ts'
 import { escapeText } from '../base/escape.ts'
-import { parseDuration } from '../base/units.ts'
 import { jsonSafe } from '../commands/json.ts'
 import { count } from './changes.ts'
 import { readable } from './log-line.ts'
 import {
   banAddress,
+  banSpan,
   deskOf,
   drainServer,
   endSession,
@@ -75,7 +75,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
     options: { for: { type: 'string', about: ['TIME', 'such as 90s, 5m, 1h or 7d; 1h if it is not said'] } },
     async run(call) {
       const [address] = exactly(call.names, 1, this.usage)
-      const made = await banAddress(call, address!, parseDuration(String(call.values.for ?? '1h')))
+      const made = await banAddress(call, address!, banSpan(String(call.values.for ?? '1h')))
       answer(call, scriptBan(made), [saidOfBan(made)])
     },
   },

@@ -1,5 +1,5 @@
 import { escapeText } from '../base/escape.ts'
-import { parseDuration, showBytes } from '../base/units.ts'
+import { showBytes } from '../base/units.ts'
 import type { LiveRow } from './desk.ts'
 import { isEnter, isMove, leaves, stepOf } from './keyboard.ts'
 import { readable } from './log-line.ts'
@@ -7,8 +7,8 @@ import type { Desktop } from './menu.ts'
 import { sentence } from './questions.ts'
 import {
   banAddress,
+  banSpan,
   checkAddress,
-  checkSpan,
   deskOf,
   drainServer,
   endSession,
@@ -118,10 +118,10 @@ export async function bans(desktop: Desktop): Promise<string | undefined> {
   if (address === undefined || address.trim() === '') return undefined
   const span = await screen.ask('For how long, such as 1h or 7d', {
     initial: '1h',
-    check: sentence((text) => checkSpan(parseDuration(text))),
+    check: sentence((text) => void banSpan(text)),
   })
   if (span === undefined) return undefined
-  return saidOfBan(await banAddress(desktop, address.trim(), parseDuration(span)))
+  return saidOfBan(await banAddress(desktop, address.trim(), banSpan(span)))
 }
 
 /** The last lines of today's log, live; what is typed filters them. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Actor } from '../accounts/actor.ts'
 import { isOpError, OpError } from '../base/error.ts'
-import { escapeText } from '../base/escape.ts'
+import { asSentence, optionFault } from '../base/option-fault.ts'
 import { sentenceOf } from '../commands/failed.ts'
 import { jsonLine } from '../commands/json.ts'
 import { helpAsked, helpOn, unknownWord } from './help.ts'
@@ -31,7 +31,7 @@ export async function runWords(
   }
   try {
     const topic = helpAsked(words)
-    const help = topic === undefined ? undefined : helpOn(topic, WORDS)
+    const help = topic === undefined ? undefined : (helpOn(topic, WORDS) ?? helpOn(beginningOf(topic), WORDS))
     if (help !== undefined) {
       io.print(help)
       return 0
@@ -76,6 +76,22 @@ export const WORDS: Readonly<Record<string, Word>> = {
   ...SERVER_WORDS,
 }
 
+/** Options of `user add` that other words set later. */
+const SET_BY: Readonly<Record<string, string>> = {
+  quota: 'quota set',
+  files: 'quota set',
+  'key-line': 'key add',
+  'password-stdin': 'user passwd',
+}
+
+/** The word that more words follow; '?' when there is none. */
+function beginningOf(topic: string): string {
+  const words = topic.split(' ')
+  return (
+    [2, 1].map((length) => words.slice(0, length).join(' ')).find((name) => Object.hasOwn(WORDS, name)) ?? '?'
+  )
+}
+
 function find(words: readonly string[]): { word: Word; rest: readonly string[] } | undefined {
   for (const length of [2, 1]) {
     const name = words.slice(0, length).join(' ')
@@ -104,7 +120,10 @@ function parse(word: Word, rest: readonly string[]): { values: Values; positiona
         'A file of yours is read by npx miniftpd alone: over ssh give the key itself, by --key-line or, to key add, on standard input',
         { cause },
       )
-    const why = cause instanceof Error ? cause.message.split(/\.\s/)[0]! : 'The words are off'
-    throw new OpError('EUSAGE', `${escapeText(why)}. Usage: ${word.usage}`, { cause })
+    const why = asSentence(optionFault(cause, Object.keys({ ...word.options, ...JSON_OPTION })))
+    const other = rest.map((text) => /^--([a-z-]+)/.exec(text)?.[1]).find((name) => SET_BY[name ?? ''])
+    const hint =
+      why.startsWith('Unknown') && other !== undefined ? `\n--${other}: see help ${SET_BY[other]}` : ''
+    throw new OpError('EUSAGE', `${why} Usage: ${word.usage}${hint}`, { cause })
   }
 }

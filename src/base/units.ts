@@ -72,7 +72,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   let least = Math.max(1, Math.floor(word.length / 2)) + 1
   for (const candidate of known) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
-    if (distance < least) {
+    // Where no letter is the same, nothing was meant.
+    if (distance < least && distance < Math.max(word.length, candidate.length)) {
       least = distance
       best = candidate
     }

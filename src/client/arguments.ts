@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { OpError } from '../base/error.ts'
+import { optionFault } from '../base/option-fault.ts'
 import { nearest, parseDuration } from '../base/units.ts'
 import type { MoveWishes } from './plans.ts'
 import { parsePlace, parsePort, parseTarget, type RemotePlace, type Target } from './target.ts'
@@ -225,7 +226,7 @@ function parsed(words: readonly string[]) {
   try {
     return parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true, allowNegative: true })
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message.split(/\.\s/)[0]! : String(cause)
-    throw new OpError('EUSAGE', `${text}; miniftp --help tells all`, { cause })
+    const why = optionFault(cause, Object.keys(OPTIONS))
+    throw new OpError('EUSAGE', `${why}; miniftp --help tells all`, { cause })
   }
 }

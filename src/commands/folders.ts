@@ -10,7 +10,7 @@ import { entriesOf } from './patterns.ts'
 export const cd: Command = {
   name: 'cd',
   usage: 'cd [FOLDER]',
-  summary: 'change the folder; alone: to /',
+  summary: 'change the folder; alone: to /; -: back',
   async run(call) {
     const { args, context } = call
     atMost(1, call)

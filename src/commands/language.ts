@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { OpError } from '../base/error.ts'
-import { escapeText, shown } from '../base/escape.ts'
+import { shown } from '../base/escape.ts'
+import { asSentence, optionFault } from '../base/option-fault.ts'
 import { nearest } from '../base/units.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { fitsBeside, pairs, wrapped } from './layout.ts'
@@ -27,6 +28,7 @@ export function languageOf(commands: readonly Command[]): Language {
       if (first === undefined) return
       const command = table.get(first.text)
       if (command === undefined) throw unknownCommand(first.text, commands)
+      if (asksForHelp(rest)) return context.print(helpOf(command, context.columns))
       const args: string[] = []
       let matched = false
       for (const word of rest) {
@@ -92,12 +94,36 @@ export function atMost(count: number, { args, command, matched }: Call): void {
 }
 
 export function unknownCommand(word: string, commands: readonly Command[]): OpError {
-  const near = nearest(
-    word,
-    commands.filter(({ hidden }) => hidden !== true).flatMap(({ name, aliases = [] }) => [name, ...aliases]),
-  )
+  const listed = commands.filter(({ hidden }) => hidden !== true)
+  const names = listed.flatMap(({ name, aliases = [] }) => [name, ...aliases])
+  const meant = listed.find(({ name }) => ELSEWHERE[name]?.includes(word))?.name
+  const near = meant ?? nearest(word, names)
   const hint = near === undefined ? '' : `, did you mean "${near}"?`
   return new OpError('EUSAGE', `Unknown command "${shown(word)}"${hint}\n${shortHelp(commands)}`)
+}
+
+/** What the same is called on Unix, Windows and at the prompts of other clients, by our names. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  put: ['mput', 'reput', 'send', 'upload', 'touch'],
+  get: ['mget', 'reget', 'recv', 'fetch', 'download', 'wget'],
+  ls: ['ll', 'list', 'nlist'],
+  cd: ['chdir'],
+  mkdir: ['md'],
+  rm: ['rmdir', 'rd', 'del', 'delete', 'erase', 'unlink'],
+  mv: ['move', 'ren'],
+  cp: ['copy'],
+  cat: ['more', 'less', 'type', 'head', 'tail'],
+  stat: ['info', 'file'],
+  quota: ['du'],
+  help: ['man'],
+  bye: ['logout', 'q', 'close', 'disconnect'],
+}
+
+function asksForHelp(words: readonly { readonly text: string }[]): boolean {
+  const texts = words.map(({ text }) => text)
+  const at = texts.indexOf('--help')
+  // Behind "--" it is a name.
+  return at >= 0 && !texts.slice(0, at).includes('--')
 }
 
 function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | 'has' | 'value'> {
@@ -114,10 +140,10 @@ function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | '
       value: (option) => (typeof values[option] === 'string' ? values[option] : undefined),
     }
   } catch (cause) {
-    const why = cause instanceof Error ? escapeText(cause.message.split(/\.\s/)[0]!) : 'The words are off'
+    const why = asSentence(optionFault(cause, Object.keys(command.options ?? {})))
     throw new OpError(
       'EUSAGE',
-      `${why}. Usage: ${command.usage}${why.startsWith('Unknown') ? dashHint(command, args) : ''}`,
+      `${why} Usage: ${command.usage}${why.startsWith('Unknown') ? dashHint(command, args) : ''}`,
       { cause },
     )
   }

@@ -104,13 +104,21 @@ export function tokenOf(call: Call): Token | undefined {
   const offset = numberOf(call, 'offset')
   const md5 = md5Of(call, 'md5')
   if (offset === undefined && md5 === undefined) return undefined
-  if (offset === undefined || md5 === undefined) throw usageError(call.command)
+  if (offset === undefined || md5 === undefined)
+    throw new OpError(
+      'EUSAGE',
+      `--offset and --md5 go together: the MD5 is that of your first bytes, as many as --offset says`,
+    )
   return { offset, md5 }
 }
 
 function md5Of(call: Call, option: string): string | undefined {
   const md5 = call.value(option)?.toLowerCase()
-  if (md5 !== undefined && !/^[0-9a-f]{32}$/.test(md5)) throw usageError(call.command)
+  if (md5 !== undefined && !/^[0-9a-f]{32}$/.test(md5))
+    throw new OpError(
+      'EUSAGE',
+      `"${shown(md5)}" is not an MD5: --${option} takes 32 hex digits, as md5sum prints them`,
+    )
   return md5
 }
 
@@ -118,7 +126,11 @@ function numberOf(call: Call, option: string): number | undefined {
   const text = call.value(option)
   if (text === undefined) return undefined
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (!Number.isSafeInteger(value)) throw usageError(call.command)
+  if (!Number.isSafeInteger(value))
+    throw new OpError(
+      'EUSAGE',
+      `"${shown(text)}" is not a number of bytes: --${option} takes one such as 1048576`,
+    )
   return value
 }
 

@@ -174,9 +174,9 @@ test('settings: each refusal is a sentence of ours', () => {
   assert.equal(refusal(['--host', '']), '--host: it is empty')
   assert.equal(
     refusal(['--port', '-1']),
-    "Option '--port' argument is ambiguous: miniftpd --help shows the flags",
+    "The option '--port' needs a value; one that begins with a dash is written as in --port=-1: miniftpd --help shows the flags",
   )
-  assert.match(refusal(['--port']), /'--port <value>' argument missing: miniftpd --help/)
+  assert.match(refusal(['--port']), /^The option '--port' needs a value behind it: miniftpd --help/)
   assert.match(refusal(['stray']), /'stray'.*miniftpd --help/)
   assert.match(refusal(['--config', '/nowhere.toml']), /"\/nowhere\.toml" cannot be read: look/)
   assert.match(refusal(['--config', toml('port = \n')]), /some\.toml" is not TOML at line 1: /)

@@ -180,7 +180,7 @@ const SERVER: { readonly [Name in keyof typeof serverActions]: Deed } = {
     undefined,
   ],
   checkAddress: [() => serverActions.checkAddress(BANNED), undefined],
-  checkSpan: [() => serverActions.checkSpan(60_000), undefined],
+  banSpan: [() => serverActions.banSpan('1m'), undefined],
   liftBan: [({ asked }) => serverActions.liftBan(asked, BANNED), LIFTED],
   drainServer: [({ asked }) => serverActions.drainServer(asked), { event: 'server drained' }],
   restartServer: [({ asked }) => serverActions.restartServer(asked), { event: 'server restarted' }],

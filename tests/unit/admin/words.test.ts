@@ -68,7 +68,32 @@ test('words: an option without its value is said in one sentence, and how the wo
   const { status, complained } = await said('quota set ada --files -3')
 
   assert.equal(status, 2)
-  assert.match(complained, /^Option '--files' argument is ambiguous\. Usage: quota set NAME /)
+  assert.match(complained, /^The option '--files' needs a value; .* --files=-1\. Usage: quota set NAME /)
+})
+
+test('words: an option that another word sets is told by that word', async () => {
+  const { status, complained } = await said('user set ada --quota 3GiB')
+
+  assert.equal(status, 2)
+  assert.match(
+    complained,
+    /^Unknown option '--quota'\. Usage: user set NAME .*\n--quota: see help quota set$/,
+  )
+})
+
+test('words: a size of two words, as it is shown, is taken', async () => {
+  assert.equal((await said('quota set ada 5 GiB')).status, 0)
+  assert.match((await said('quota set ada 5 apples')).complained, /^"5 apples" is not a size/)
+})
+
+test('words: a ban wants the unit of its time', async () => {
+  const { status, complained } = await said('ban add 192.0.2.7 --for 3600')
+
+  assert.deepEqual([status, complained], [2, '"3600" says no unit: write 3600s, 3600m or 3600h'])
+})
+
+test('words: help of a word with more behind it is the help of that word', async () => {
+  assert.match((await said('help user add somebody')).printed, /^Commands:\n {2}user add NAME /)
 })
 
 for (const [line, least, most] of [
