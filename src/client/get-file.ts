@@ -11,14 +11,13 @@ import { fetchBytes } from './move-bytes.ts'
 import type { Outcome } from './outcome.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
+  type GetPlace,
   isPartial,
-  type LocalPlace,
   localMd5,
   mismatch,
   modeOf,
   NO_MD5,
   NOT_ASKED,
-  PART,
   readWindow,
   refused,
   SMALL,
@@ -52,7 +51,7 @@ export function newGet(): GetMemory {
  */
 export async function getFile(
   source: VirtualPath,
-  target: LocalPlace,
+  target: GetPlace,
   attempt: Try<GetMemory>,
   known?: Listed,
 ): Promise<Outcome> {
@@ -92,7 +91,7 @@ async function openSource(source: VirtualPath, { vfs }: Line): Promise<RemoteFil
 async function alreadyThere(
   source: VirtualPath,
   there: Stat,
-  target: LocalPlace,
+  target: GetPlace,
   { line: { hashes }, wishes, parts }: Try<GetMemory>,
 ): Promise<Outcome | undefined> {
   const here = await statOrNone(target.vfs, target.path)
@@ -125,13 +124,13 @@ async function fetch(
   source: VirtualPath,
   remote: RemoteFile,
   there: Stat,
-  target: LocalPlace,
+  target: GetPlace,
   attempt: Try<GetMemory>,
 ): Promise<Outcome> {
   const { line, wishes, memory, parts } = attempt
   const name = shown(nameOf(source))
   const { size } = there
-  const partPath = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
+  const partPath = virtualPath(`${nameOf(target.path)}${target.partEnd}`, parentOf(target.path))
   const plan = await decide(source, there, partPath, target, attempt)
   const from = plan.do === 'continue' ? plan.offset : plan.do === 'nothing' ? size : 0
   const verifies = wishes.verify !== false
@@ -228,13 +227,13 @@ async function decide(
   source: VirtualPath,
   there: Stat,
   partPath: VirtualPath,
-  target: LocalPlace,
+  target: GetPlace,
   { line: { hashes }, wishes, memory, parts }: Try<GetMemory>,
 ): Promise<Plan> {
   const here = await statOrNone(target.vfs, partPath)
   if (here === undefined) return { do: 'start' }
   if (here.kind !== 'file')
-    throw new OpError('EEXIST', `"${target.name}${PART}" is in the way: remove it or rename it`)
+    throw new OpError('EEXIST', `"${target.name}${target.partEnd}" is in the way: remove it or rename it`)
   const own = memory.began?.size === there.size && memory.began.mtime === there.mtime
   const file: FileHandle = await target.vfs.open(partPath, { read: true })
   try {
@@ -250,7 +249,7 @@ async function decide(
     if (plan.do === 'refuse')
       throw refused(
         plan,
-        `${target.name}${PART}`,
+        `${target.name}${target.partEnd}`,
         { source: there.size, target: here.size },
         { source: 'at the server', target: 'here' },
         true,
@@ -264,14 +263,14 @@ async function decide(
 /** Our own disk is full: how much more it needs, and that what came is kept. */
 async function localRoom(
   cause: OpError,
-  target: LocalPlace,
+  target: GetPlace,
   partPath: VirtualPath,
   size: number,
 ): Promise<OpError> {
   const kept = await statOrNone(target.vfs, partPath)
   return new OpError(
     'ENOSPC',
-    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.name}${PART}"; make room and say the same again`,
+    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.name}${target.partEnd}"; make room and say the same again`,
     { cause },
   )
 }

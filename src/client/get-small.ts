@@ -3,7 +3,7 @@ import { isOpError } from '../base/error.ts'
 import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Outcome } from './outcome.ts'
-import { type LocalPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, PART, SMALL, type Try } from './transfer.ts'
+import { type GetPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, SMALL, type Try } from './transfer.ts'
 
 /**
  * Fetches a file of one packet, as the listing told of it, into a folder that was made for it: all that is asked of
@@ -13,7 +13,7 @@ import { type LocalPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, PART, SMALL, type
 export async function getSmall(
   source: VirtualPath,
   told: Stat,
-  target: LocalPlace,
+  target: GetPlace,
   { line, wishes, parts }: Omit<Try<unknown>, 'memory'>,
 ): Promise<Outcome | undefined> {
   const { session } = line.vfs
@@ -33,7 +33,7 @@ export async function getSmall(
   const theirs = verifies ? (hash ?? (await line.hashes.md5(source))) : undefined
   if (theirs !== undefined && ours !== theirs) throw mismatch(target.name, ours!, theirs, '--restart')
 
-  const part = virtualPath(`${nameOf(target.path)}${PART}`, parentOf(target.path))
+  const part = virtualPath(`${nameOf(target.path)}${target.partEnd}`, parentOf(target.path))
   let file: FileHandle
   try {
     const mode = modeOf(now)

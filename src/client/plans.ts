@@ -10,7 +10,7 @@ import { type Listings, listings } from './listings.ts'
 import { openDisk } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
-import { partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
+import { PART, partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
 import { ensureFolder, filesOf } from './tree.ts'
 
 export interface MoveWishes extends TransferWishes {
@@ -67,14 +67,17 @@ export async function planPut(
   if (sources.length > 1 && !into)
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none at the server`)
   const jobs: Job[] = []
+  const taken = takenNames(tell, failed)
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 || wishes.recursive === true ? listings() : undefined
   for (const name of sources) {
     const path = virtualPath(name, folder)
     const found = await lookHere(disk, path, name)
     const place = into ? placeIn(target, nameOf(path), name) : target
-    if (found.kind === 'file') jobs.push(putJob(disk, path, shown(name), place, found.size, wishes, listing))
-    else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(name)}" is no regular file`)
+    if (found.kind === 'file') {
+      if (taken.take(place, shown(name)))
+        jobs.push(putJob(disk, path, shown(name), place, found.size, wishes, listing))
+    } else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(name)}" is no regular file`)
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(name)}" is a folder: send it with -r`)
     else {
@@ -105,18 +108,12 @@ export async function planPut(
         },
         passedOver: (left, why) => leftOut(tell, failed)(`${shown(name)}${left}`, why),
       })
-      for await (const file of files)
-        jobs.push(
-          putJob(
-            root,
-            file.path,
-            `${shown(name)}/${shown(file.names.join('/'))}`,
-            below(place, file.names),
-            file.stat.size,
-            wishes,
-            listing,
-          ),
-        )
+      for await (const file of files) {
+        const own = `${shown(name)}/${shown(file.names.join('/'))}`
+        const target = below(place, file.names)
+        if (taken.take(target, own))
+          jobs.push(putJob(root, file.path, own, target, file.stat.size, wishes, listing))
+      }
       await Promise.all(making)
     }
   }
@@ -148,6 +145,8 @@ export async function planGet(
   const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
   const prefix = prefixOf(target, into)
   const jobs: Job[] = []
+  const taken = takenNames(tell, failed)
+  const here = { root, prefix, partOf: taken.partOf }
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 ? listings() : undefined
   for (const path of sources) {
@@ -156,9 +155,10 @@ export async function planGet(
     if (name === '') throw new OpError('EINVAL', 'The root has no name: say where to put it')
     const own = placeIn(ROOT, name, shown(path))
     if (found.kind === 'file') {
+      if (!taken.take(own, shown(path))) continue
       const isPartial = (await listing?.(line, parentOf(path)))?.has(nameOf(path))
       const known = isPartial === undefined ? undefined : { stat: found, isPartial, isNew: false }
-      jobs.push(getJob(path, { root, prefix }, own, found.size, wishes, known))
+      jobs.push(getJob(path, here, own, found.size, wishes, known))
     } else if (found.kind !== 'directory') throw new OpError('ENOTSUP', `"${shown(path)}" is no regular file`)
     else if (wishes.recursive !== true)
       throw new OpError('EISDIR', `"${shown(path)}" is a folder: fetch it with -r`)
@@ -177,23 +177,53 @@ export async function planGet(
       let partial = await partialsIn(line, path)
       const files = filesOf(line.vfs, path, {
         async folder(names, stat) {
+          taken.take(below(own, names), undefined)
           isNew = await ensureFolder(root, below(own, names), stat)
           keep(names, stat)
           partial = await partialsIn(line, below(path, names))
         },
         passedOver: leftOut(tell, failed),
       })
-      for await (const file of files)
-        jobs.push(
-          getJob(file.path, { root, prefix }, below(own, file.names), file.stat.size, wishes, {
-            stat: file.stat,
-            isPartial: partial.has(file.names.at(-1)!),
-            isNew,
-          }),
-        )
+      for await (const file of files) {
+        const one = below(own, file.names)
+        if (taken.take(one, shown(file.path)))
+          jobs.push(
+            getJob(file.path, here, one, file.stat.size, wishes, {
+              stat: file.stat,
+              isPartial: partial.has(file.names.at(-1)!),
+              isNew,
+            }),
+          )
+      }
     }
   }
   return jobs
+}
+
+/** The names that a plan gives to files: no two get one, or they would be written into each other. */
+function takenNames(tell: PlanParts['tell'], failed: PlanParts['failed']) {
+  const taken = new Map<string, string | undefined>()
+  const ends = new Map<VirtualPath, string>()
+  return {
+    /** False, and told as left out, when another file of the plan goes to `path`. `name`: as a person knows it; undefined: a folder. */
+    take(path: VirtualPath, name: string | undefined): boolean {
+      const other = taken.get(path)
+      taken.set(path, other ?? name)
+      if (other === undefined || name === undefined) return true
+      const why = `"${other}" goes to the same name: take it along by itself, under another one`
+      leftOut(tell, failed)(name, new OpError('EEXIST', why))
+      return false
+    },
+    /** What the name of a download that is not finished ends with: no other file or part of the plan has that name. */
+    partOf(path: VirtualPath): string {
+      let end = ends.get(path) ?? PART
+      if (ends.has(path)) return end
+      while (taken.has(`${path}${end}`)) end += PART
+      ends.set(path, end)
+      taken.set(`${path}${end}`, undefined)
+      return end
+    },
+  }
 }
 
 function attrsOf({ mode, atime, mtime }: Stat): NewAttrs {
@@ -236,7 +266,15 @@ function prefixOf(target: string, isFolder: boolean): string {
 
 function getJob(
   source: VirtualPath,
-  { root, prefix }: { readonly root: VirtualFileSystem; readonly prefix: string },
+  {
+    root,
+    prefix,
+    partOf,
+  }: {
+    readonly root: VirtualFileSystem
+    readonly prefix: string
+    readonly partOf: (path: VirtualPath) => string
+  },
   path: VirtualPath,
   size: number,
   wishes: TransferWishes,
@@ -249,7 +287,10 @@ function getJob(
     name: shown(source),
     target: name,
     size,
-    run: (line, parts) => getFile(source, { vfs: root, path, name }, { line, wishes, memory, parts }, known),
+    run(line, parts) {
+      const place = { vfs: root, path, name, partEnd: partOf(path) }
+      return getFile(source, place, { line, wishes, memory, parts }, known)
+    },
   }
 }
 

@@ -73,6 +73,12 @@ export interface LocalPlace {
   readonly name: string
 }
 
+/** Where a download comes to lie. */
+export interface GetPlace extends LocalPlace {
+  /** What its name ends with until it is whole. */
+  readonly partEnd: string
+}
+
 /** MD5 of the first `bytes` of an open local file, in hex. */
 export async function localMd5(
   file: FileHandle,
@@ -162,24 +168,26 @@ export function refused(
   sides: { readonly source: string; readonly target: string },
   isPart: boolean,
 ): OpError {
-  const other = `add -f to replace what is ${sides.target}`
+  const again = '--restart to begin again'
+  // What lies here is always a part, which -f does not concern: it is of the file that the part becomes.
+  const replace = sides.target === 'here' ? again : `-f to replace what is ${sides.target}`
   switch (plan.because) {
     case 'longer':
       return new OpError(
         'EEXIST',
-        `"${name}" has ${sizes.target} bytes ${sides.target} and only ${sizes.source} ${sides.source}: it is another file and nothing was changed; ${other}`,
+        `"${name}" has ${sizes.target} bytes ${sides.target} and only ${sizes.source} ${sides.source}: it is another file and nothing was changed; add ${replace}`,
       )
     case 'differs': {
       const part = plan.bytes === sizes.source ? 'the MD5' : `the MD5 of the first ${plan.bytes} bytes`
       return new OpError(
         'EEXIST',
-        `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add ${isPart ? '--restart to begin again' : '-f to replace it'}, or another name`,
+        `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add ${isPart ? again : '-f to replace it'}, or another name`,
       )
     }
     case 'unproved':
       return new OpError(
         'EEXIST',
-        `"${name}" is ${sides.target} with ${plan.bytes} bytes, and this server cannot tell whether they are the same: add --trust-size to go on from there, or -f to replace it`,
+        `"${name}" is ${sides.target} with ${plan.bytes} bytes, and this server cannot tell whether they are the same: add --trust-size to go on from there, or ${replace}`,
       )
   }
 }

@@ -75,7 +75,7 @@ test('client and sshd without a shell: moves, says what it could not verify, and
   const trusted = await miniftp(server, ['put', '--trust-size', '--json', 'part.bin', place])
 
   assert.equal(refused.status, 1)
-  assert.match(refused.stderr, /add --trust-size to go on from there, or -f to replace it/)
+  assert.match(refused.stderr, /add --trust-size to go on from there, or -f to replace what is at the server/)
   assert.equal(trusted.status, 0, trusted.stderr)
   assert.match(trusted.stdout, /"resumedAt":1000000/)
   sameFile(join(server.root, 'part.bin'), join(server.folder, 'part.bin'))

@@ -144,3 +144,40 @@ test('client: -rp keeps times and permissions of folders, too', async () => {
   chmodSync(here('old/deep'), 0o750)
   chmodSync(here('old-back/old/deep'), 0o750)
 })
+
+test('client: a file whose name is that of another one not yet whole is fetched beside it', async () => {
+  const whole = noise(2_500_000, 21)
+  mkdirSync(there('parts'))
+  for (const [name, size] of [
+    ['a.part', 2_000_000],
+    ['a', whole.length],
+    ['a.part.part', 5],
+  ] as const)
+    writeFileSync(there(join('parts', name)), whole.subarray(0, size))
+
+  const get = await miniftp(server, ['get', '-r', '-j', '4', 'ftp:parts', 'parts-back'])
+
+  assert.equal(get.status, 0, get.stderr)
+  assert.deepEqual(readdirSync(here('parts-back')).sort(), ['a', 'a.part', 'a.part.part'])
+  for (const name of readdirSync(here('parts-back')))
+    sameFile(here(join('parts-back', name)), there(join('parts', name)))
+})
+
+test('client: of two files that would get one name the first is moved, and the other is told and fails', async () => {
+  for (const at of [here, there])
+    for (const [index, name] of ['twice/1', 'twice/2'].entries()) {
+      mkdirSync(at(name), { recursive: true })
+      writeFileSync(at(join(name, 'same.bin')), noise(1_500_000, 30 + index))
+    }
+  mkdirSync(here('twice-back'))
+
+  const put = await miniftp(server, ['put', '-f', 'twice/1/same.bin', 'twice/2/same.bin', 'ftp:'])
+  const get = await miniftp(server, ['get', '-f', 'ftp:twice/*/same.bin', 'twice-back'])
+
+  for (const { status, stderr } of [put, get]) {
+    assert.equal(status, 1)
+    assert.match(stderr, /2\/same.bin" is left out: ".*twice\/1\/same.bin" goes to the same name/)
+  }
+  sameFile(there('same.bin'), here('twice/1/same.bin'))
+  sameFile(here('twice-back/same.bin'), there('twice/1/same.bin'))
+})
