@@ -153,8 +153,8 @@ async function fetch(
   let isWhole = false
   try {
     memory.began = { size, mtime: there.mtime }
-    const descriptor = part.descriptor?.()
-    using trail = verifies && large && descriptor !== undefined ? trailingDigest(descriptor) : undefined
+    using lent = verifies && large ? part.descriptor?.() : undefined
+    using trail = lent && trailingDigest(lent.number)
     trail?.reached(from)
     let hash = verifies && !large && from === 0 ? createHash('md5') : undefined
     let hashed = 0
@@ -202,6 +202,8 @@ async function fetch(
       await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })
     if (large) await part.sync()
     isWhole = true
+    // It is hashed, and its CLOSE waits for that.
+    lent?.[Symbol.dispose]()
     await part.close()
     await target.vfs.rename(partPath, target.path, { replace: wishes.force === true })
     return {

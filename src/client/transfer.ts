@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { isOpError, OpError } from '../base/error.ts'
 import { quoteWord } from '../commands/quoting.ts'
 import type { Digests } from '../transfer/digest.ts'
@@ -87,7 +87,8 @@ export async function localMd5(
 ): Promise<string> {
   if (bytes > SMALL) {
     const hash = await digests.of(
-      `${file.descriptor?.()}`,
+      // None waits for another.
+      randomUUID(),
       file,
       { algorithm: 'md5', offset: 0, length: bytes },
       signal,

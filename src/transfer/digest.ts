@@ -22,7 +22,7 @@ export interface DigestRange {
 
 /** Hashes of files, never on the loop where the file has a descriptor: at most one a core, and one an account. */
 export interface Digests extends AsyncDisposable {
-  /** The hash, or the blocks' hashes one behind the other. The file stays open until this answers. EBADF, EIO, ECANCELED. */
+  /** The hash, or the blocks' hashes one behind the other. The file stays open until this answers; ESTALE when it is closed all the same. EBADF, EIO, ECANCELED. */
   of(account: string, file: FileHandle, range: DigestRange, signal?: AbortSignal): Promise<Uint8Array>
 }
 
@@ -120,19 +120,21 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
     range: DigestRange,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
-    const descriptor = file.descriptor?.()
-    if (descriptor === undefined) return await throughHandle(file, range, signal)
+    using lent = file.descriptor?.()
+    if (lent === undefined) return await throughHandle(file, range, signal)
+    const { number: descriptor, closing } = lent
     const stop = new Int32Array(new SharedArrayBuffer(4))
     const halt = (): void => void Atomics.store(stop, 0, 1)
-    signal?.addEventListener('abort', halt, { once: true })
+    for (const end of [signal, closing]) end?.addEventListener('abort', halt, { once: true })
     if (signal?.aborted) halt()
     try {
       const { algorithm, offset, length = Number.POSITIVE_INFINITY, block = 0 } = range
       const hashes = await inThread({ descriptor, algorithm, offset, length, block, stop })
       if (signal?.aborted) throw canceled()
+      if (closing.aborted) throw new OpError('ESTALE', 'Replaced meanwhile, open it again')
       return hashes
     } finally {
-      signal?.removeEventListener('abort', halt)
+      for (const end of [signal, closing]) end?.removeEventListener('abort', halt)
     }
   }
 

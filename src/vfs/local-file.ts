@@ -3,13 +3,13 @@ import { promisify } from 'node:util'
 import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { failure, fileError } from './errno.ts'
 import { statOf } from './local-stat.ts'
-import type { FileHandle, NewAttrs, Stat, VirtualPath } from './vfs.ts'
+import type { FileHandle, LentDescriptor, NewAttrs, Stat, VirtualPath } from './vfs.ts'
 
 const fsync = promisify(fs.fsync)
 
 /** An open file of the disk. */
 export interface LocalFile extends FileHandle {
-  descriptor(): number | undefined
+  descriptor(): LentDescriptor | undefined
   read(into: readonly Uint8Array[], offset: number): number
   write(data: readonly Uint8Array[], offset: number): void
   truncate(size: number): void
@@ -25,6 +25,8 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
   /** Work off the loop that is under way. */
   let users = 0
   let lastGone: (() => void) | undefined
+  /** What tells those to whom the descriptor is lent. */
+  let closing: AbortController | undefined
 
   function withFile<T>(work: (descriptor: number) => T): T {
     if (open === undefined) throw failure('EBADF', path)
@@ -43,20 +45,40 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     } catch (error) {
       throw fileError(error, path)
     } finally {
-      users -= 1
-      if (users === 0) lastGone?.()
+      gone()
+    }
+  }
+
+  function gone(): void {
+    users -= 1
+    if (users === 0) lastGone?.()
+  }
+
+  function lend(): LentDescriptor | undefined {
+    if (open === undefined) return undefined
+    users += 1
+    closing ??= new AbortController()
+    let lent = true
+    return {
+      number: open,
+      closing: closing.signal,
+      [Symbol.dispose]() {
+        if (lent) gone()
+        lent = false
+      },
     }
   }
 
   /** The number may be another file's at once: nobody who works with it may be left. */
   const close = (): Awaitable<void> => {
     if (open === undefined) return
-    const closing = open
+    const last = open
     open = undefined
-    if (users === 0) return fs.closeSync(closing)
+    if (users === 0) return fs.closeSync(last)
+    closing?.abort()
     const { promise, resolve } = Promise.withResolvers<void>()
     lastGone = resolve
-    return promise.then(() => fs.closeSync(closing))
+    return promise.then(() => fs.closeSync(last))
   }
 
   /** The descriptor is gone, whatever close(2) says; `failed` hears what that is. */
@@ -70,7 +92,7 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
   }
 
   return {
-    descriptor: () => open,
+    descriptor: lend,
     found,
     quick: () => true,
     appends: append,

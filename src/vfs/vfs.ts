@@ -48,8 +48,8 @@ export interface VirtualFileSystem extends AsyncDisposable {
 export interface FileHandle {
   /** What the file was when it was opened, where that is known: saves a look. */
   readonly found?: Stat | undefined
-  /** The open descriptor, when there is one: for hashing off the loop. */
-  readonly descriptor?: (() => number | undefined) | undefined
+  /** The open descriptor, when there is one: for hashing off the loop. Whoever takes it gives it back. */
+  readonly descriptor?: (() => LentDescriptor | undefined) | undefined
   /**
    * True while `read` answers now and never with a promise: only then may it be given places in a packet that
    * is being built. Asked before each read; a wrapper passes on what the file below says.
@@ -73,6 +73,13 @@ export interface FileHandle {
   close(): Awaitable<void>
   /** The writer went away: what is written stays, and is not taken for whole. It is closed, whatever fails; EIO: that could not be written down. */
   abandon(): Awaitable<void>
+}
+
+/** A descriptor that stays open until it is given back (disposed): its number may be another account's file then. */
+export interface LentDescriptor extends Disposable {
+  readonly number: number
+  /** Aborted when the file is closed meanwhile: what is waited for. */
+  readonly closing: AbortSignal
 }
 
 export interface DirectoryHandle {

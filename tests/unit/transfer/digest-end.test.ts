@@ -4,12 +4,13 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { digests } from '../../../src/transfer/digest.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
+import { lent } from '../../support/lent.ts'
 
 // A thread that nothing holds does not hold the process either: whoever waited for its end waited in vain.
 test('digest: a hash that is answered while all are being ended does not let go of its thread', async (t) => {
   const hash = digests({ threads: 1 })
   const descriptor = openSync(import.meta.filename, 'r')
-  const file = { descriptor: () => descriptor } as unknown as FileHandle
+  const file = { descriptor: () => lent(descriptor) } as unknown as FileHandle
   const answer = hash.of('ada', file, { algorithm: 'md5', offset: 0 })
   const terminate = Worker.prototype.terminate
   t.mock.method(Worker.prototype, 'terminate', async function (this: Worker) {
@@ -28,7 +29,7 @@ test('digest: a thread is ended when it was idle for ten seconds, counted from i
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await using hash = digests({ threads: 1 })
   const descriptor = openSync(import.meta.filename, 'r')
-  const file = { descriptor: () => descriptor } as unknown as FileHandle
+  const file = { descriptor: () => lent(descriptor) } as unknown as FileHandle
   const ended = t.mock.method(Worker.prototype, 'terminate')
 
   await hash.of('ada', file, { algorithm: 'md5', offset: 0 })

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test'
 import { isOpError } from '../../../src/base/error.ts'
 import { type Digests, digests } from '../../../src/transfer/digest.ts'
 import type { FileHandle, VirtualPath } from '../../../src/vfs/vfs.ts'
+import { lent } from '../../support/lent.ts'
 import { TinyVfs } from '../../support/tiny-vfs.ts'
 
 const content = Buffer.from(Array.from({ length: 700_000 }, (_, i) => (i * 7919) >> 3))
@@ -32,7 +33,7 @@ async function both(work: (file: FileHandle) => Promise<void>): Promise<void> {
   const inMemory = vfs.open('/file' as VirtualPath, { read: true })
   await work(inMemory)
   await using real = await open(join(folder, 'file'))
-  await work({ ...inMemory, descriptor: () => real.fd })
+  await work({ ...inMemory, descriptor: () => lent(real.fd) })
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
@@ -65,12 +66,26 @@ test('digest: a descriptor that cannot be read is EBADF', async () => {
   await using file = await open(join(folder, 'write-only'), 'w')
   const handle = {
     ...new TinyVfs().open('/x' as VirtualPath, { create: true, write: true }),
-    descriptor: () => file.fd,
+    descriptor: () => lent(file.fd),
   }
 
   await assert.rejects(hash.of('ada', handle, { algorithm: 'md5', offset: 0 }), (error) =>
     isOpError(error, 'EBADF'),
   )
+})
+
+test('digest: what is closed meanwhile is not hashed to its end', async () => {
+  await using file = await open(join(folder, 'file'))
+  const closing = new AbortController()
+  const handle = {
+    ...new TinyVfs().open('/x' as VirtualPath, { create: true, write: true }),
+    descriptor: () => lent(file.fd, closing.signal),
+  }
+
+  const answer = hash.of('ada', handle, { algorithm: 'md5', offset: 0 })
+  closing.abort()
+
+  await assert.rejects(answer, (error) => isOpError(error, 'ESTALE'))
 })
 
 test('digest: one account has one hash at a time, another does not wait for it', async () => {

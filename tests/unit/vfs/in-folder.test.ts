@@ -29,6 +29,7 @@ import { onTheSpot } from '../../../src/vfs/in-folder.ts'
 import { ENTER } from '../../../src/vfs/jail.ts'
 import { openLocal } from '../../../src/vfs/local.ts'
 import type { FileHandle, VirtualPath } from '../../../src/vfs/vfs.ts'
+import { lent } from '../../support/lent.ts'
 
 const noThread = (): boolean => false
 const MANY = '/many' as VirtualPath
@@ -155,7 +156,7 @@ test('in folder: one that is so deep that nobody can say where it is does not ke
     }
     return listed
   })()
-  const file = { descriptor: () => descriptor } as FileHandle
+  const file = { descriptor: () => lent(descriptor) } as unknown as FileHandle
   for (let thread = 0; thread < 5; thread++) {
     const bytes = await hash.of('one', file, { algorithm: 'md5', offset: 0 })
     assert.equal(Buffer.from(bytes).toString('hex'), 'd41d8cd98f00b204e9800998ecf8427e')
