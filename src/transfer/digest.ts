@@ -20,7 +20,10 @@ export interface DigestRange {
   readonly block?: number | undefined
 }
 
-/** Hashes of files, never on the loop where the file has a descriptor: at most one a core, and one an account. */
+/**
+ * Hashes of files, never on the loop where the file has a descriptor: in at most a thread a core, which take turns, and
+ * one an account. So one that takes for ever holds up its own account alone.
+ */
 export interface Digests extends AsyncDisposable {
   /** The hash, or the blocks' hashes one behind the other. The file stays open until this answers; ESTALE when it is closed all the same. EBADF, EIO, ECANCELED. */
   of(account: string, file: FileHandle, range: DigestRange, signal?: AbortSignal): Promise<Uint8Array>
@@ -37,26 +40,35 @@ interface Job {
   readonly run: () => Promise<void>
 }
 
+interface Thread {
+  readonly worker: Worker
+  /** It has not come up yet. */
+  starts: boolean
+  /** What it hashes, by the ids of its tasks. */
+  readonly asked: Map<number, PromiseWithResolvers<Uint8Array>>
+  /** Ends it, when it has had nothing to do for long. */
+  idle?: NodeJS.Timeout
+}
+
 /** Threads idle for longer are ended, in ms. */
 const IDLE = 10_000
 
-/** `threads`: hashes at a time, by default one a core. */
-export function digests({ threads = availableParallelism() } = {}): ThreadDigests {
+/** `threads`: at most, by default one a core. */
+export function digests({ threads: most = availableParallelism() } = {}): ThreadDigests {
   const waiting: Job[] = []
   const busy = new Set<string>()
-  /** With what ends each of them. */
-  const idle: { readonly thread: Worker; readonly end: NodeJS.Timeout }[] = []
-  const all = new Set<Worker>()
-  /** Those that have not come up yet. */
-  const starting = new Set<Worker>()
+  const threads = new Set<Thread>()
   let isOver = false
+  let ids = 0
 
   function next(): void {
-    while (busy.size < threads) {
-      const index = waiting.findIndex(({ account }) => !busy.has(account))
-      const job = waiting[index]
-      if (job === undefined) return
-      waiting.splice(index, 1)
+    for (let at = 0; at < waiting.length; ) {
+      const job = waiting[at]!
+      if (busy.has(job.account)) {
+        at += 1
+        continue
+      }
+      waiting.splice(at, 1)
       busy.add(job.account)
       void job.run().finally(() => {
         busy.delete(job.account)
@@ -65,54 +77,55 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
     }
   }
 
-  function worker(): Worker {
-    const used = idle.pop()
-    if (used !== undefined) {
-      clearTimeout(used.end)
-      return used.thread
-    }
-    const made = new Worker(new URL(`./digest-worker${extname(import.meta.url)}`, import.meta.url))
-    all.add(made)
-    starting.add(made)
-    made.once('online', () => starting.delete(made))
-    made.once('exit', () => {
-      all.delete(made)
-      starting.delete(made)
-    })
-    return made
+  /** The one with the least to do; a new one, if none is idle and there may be more. */
+  function thread(): Thread {
+    let least: Thread | undefined
+    for (const one of threads) if (least === undefined || one.asked.size < least.asked.size) least = one
+    return least === undefined || (least.asked.size > 0 && threads.size < most) ? made() : least
   }
 
-  function giveBack(used: Worker): void {
-    used.removeAllListeners('message').removeAllListeners('error')
+  function made(): Thread {
+    const worker = new Worker(new URL(`./digest-worker${extname(import.meta.url)}`, import.meta.url))
+    const thread: Thread = { worker, starts: true, asked: new Map() }
+    threads.add(thread)
+    worker.once('online', () => {
+      thread.starts = false
+    })
+    worker.once('exit', () => threads.delete(thread))
+    worker.on('message', (answer: DigestAnswer) => {
+      const asked = thread.asked.get(answer.id)
+      giveBack(thread, answer.id)
+      if ('hashes' in answer) asked?.resolve(answer.hashes)
+      else asked?.reject(failed(answer.error))
+    })
+    worker.on('error', (cause) => {
+      threads.delete(thread)
+      for (const asked of thread.asked.values()) asked.reject(failed('EIO', cause))
+    })
+    return thread
+  }
+
+  function giveBack(thread: Thread, id: number): void {
+    thread.asked.delete(id)
     // Its end is waited for, and must keep the process until then.
-    if (isOver) return
-    used.unref()
-    const end = setTimeout(() => {
-      idle.splice(
-        idle.findIndex(({ thread }) => thread === used),
-        1,
-      )
-      void used.terminate()
+    if (isOver || thread.asked.size > 0) return
+    thread.worker.unref()
+    thread.idle = setTimeout(() => {
+      threads.delete(thread)
+      void thread.worker.terminate()
     }, IDLE).unref()
-    idle.push({ thread: used, end })
   }
 
-  /** Gives the thread back only once it has answered: until then it may read the descriptor. */
-  function inThread(task: DigestTask): Promise<Uint8Array> {
-    const used = worker()
-    used.ref()
-    return new Promise((resolve, reject) => {
-      used.on('message', (answer: DigestAnswer) => {
-        giveBack(used)
-        if ('hashes' in answer) resolve(answer.hashes)
-        else reject(failed(answer.error))
-      })
-      used.on('error', (cause) => {
-        all.delete(used)
-        reject(failed('EIO', cause))
-      })
-      used.postMessage(task)
-    })
+  /** The thread is done with the descriptor once it has answered. */
+  function inThread(task: Omit<DigestTask, 'id'>): Promise<Uint8Array> {
+    const used = thread()
+    clearTimeout(used.idle)
+    used.worker.ref()
+    const asked = Promise.withResolvers<Uint8Array>()
+    const id = ++ids
+    used.asked.set(id, asked)
+    used.worker.postMessage({ id, ...task })
+    return asked.promise
   }
 
   async function hash(
@@ -140,7 +153,7 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
 
   return {
     get threadStarts() {
-      return starting.size > 0
+      return [...threads].some(({ starts }) => starts)
     },
     of(account, file, range, signal) {
       const done = Promise.withResolvers<Uint8Array>()
@@ -158,7 +171,7 @@ export function digests({ threads = availableParallelism() } = {}): ThreadDigest
     },
     async [Symbol.asyncDispose]() {
       isOver = true
-      await Promise.all([...all].map((thread) => thread.terminate()))
+      await Promise.all([...threads].map(({ worker }) => worker.terminate()))
     },
   }
 }

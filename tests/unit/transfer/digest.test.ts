@@ -119,3 +119,22 @@ test('digest: what nobody waits for any more is ended', async () => {
     ),
   )
 })
+
+test('digest: one that takes for ever holds up no other account, however few threads there are', async () => {
+  await using one = digests({ threads: 1 })
+  await using vast = await open(join(folder, 'vast'), 'w+')
+  await vast.truncate(2 ** 40)
+  await using real = await open(join(folder, 'file'))
+  const handle = new TinyVfs().open('/x' as VirtualPath, { create: true, read: true })
+  const gone = new AbortController()
+  const whole = { algorithm: 'md5', offset: 0 } as const
+  const endless = one.of('mallory', { ...handle, descriptor: () => lent(vast.fd) }, whole, gone.signal)
+  // Behind it, of the same account.
+  const second = one.of('mallory', { ...handle, descriptor: () => lent(vast.fd) }, whole, gone.signal)
+
+  const hashes = await one.of('ada', { ...handle, descriptor: () => lent(real.fd) }, whole)
+
+  assert.equal(hex(hashes), md5(content))
+  gone.abort()
+  for (const ended of [endless, second]) await assert.rejects(ended, (error) => isOpError(error, 'ECANCELED'))
+})
