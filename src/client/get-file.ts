@@ -3,7 +3,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import { trailingDigest } from '../transfer/trailing-digest.ts'
-import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
+import { nameOf } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import { getSmall } from './get-small.ts'
 import type { Line } from './link.ts'
@@ -130,8 +130,7 @@ async function fetch(
   const { line, wishes, memory, parts } = attempt
   const name = shown(nameOf(source))
   const { size } = there
-  const partPath = virtualPath(`${nameOf(target.path)}${target.partEnd}`, parentOf(target.path))
-  const plan = await decide(source, there, partPath, target, attempt)
+  const plan = await decide(source, there, target, attempt)
   const from = plan.do === 'continue' ? plan.offset : plan.do === 'nothing' ? size : 0
   const verifies = wishes.verify !== false
   const large = size > SMALL
@@ -141,7 +140,7 @@ async function fetch(
   // What it replaces keeps its rights; else it is like the file at the server.
   const mode = modeOf((await statOrNone(target.vfs, target.path)) ?? there)
   const part = await target.vfs.open(
-    partPath,
+    target.part,
     {
       read: true,
       write: true,
@@ -205,7 +204,7 @@ async function fetch(
     // It is hashed, and its CLOSE waits for that.
     lent?.[Symbol.dispose]()
     await part.close()
-    await target.vfs.rename(partPath, target.path, { replace: wishes.force === true })
+    await target.vfs.rename(target.part, target.path, { replace: wishes.force === true })
     return {
       did: 'moved',
       size,
@@ -218,7 +217,7 @@ async function fetch(
   } catch (error) {
     if (!isWhole) await part.close()
     if (!isOpError(error, 'ENOSPC')) throw error
-    throw await localRoom(error, target, partPath, size)
+    throw await localRoom(error, target, size)
   }
 }
 
@@ -228,16 +227,15 @@ type Plan = Exclude<ResumePlan, { do: 'refuse' }>
 async function decide(
   source: VirtualPath,
   there: Stat,
-  partPath: VirtualPath,
   target: GetPlace,
   { line: { hashes }, wishes, memory, parts }: Try<GetMemory>,
 ): Promise<Plan> {
-  const here = await statOrNone(target.vfs, partPath)
+  const here = await statOrNone(target.vfs, target.part)
   if (here === undefined) return { do: 'start' }
   if (here.kind !== 'file')
-    throw new OpError('EEXIST', `"${target.name}${target.partEnd}" is in the way: remove it or rename it`)
+    throw new OpError('EEXIST', `"${target.partName}" is in the way: remove it or rename it`)
   const own = memory.began?.size === there.size && memory.began.mtime === there.mtime
-  const file: FileHandle = await target.vfs.open(partPath, { read: true })
+  const file: FileHandle = await target.vfs.open(target.part, { read: true })
   try {
     const ours: Side = { size: here.size, md5: (bytes) => localMd5(file, bytes, parts) }
     const theirs: Side = {
@@ -251,7 +249,7 @@ async function decide(
     if (plan.do === 'refuse')
       throw refused(
         plan,
-        `${target.name}${target.partEnd}`,
+        target.partName,
         { source: there.size, target: here.size },
         { source: 'at the server', target: 'here' },
         true,
@@ -263,16 +261,11 @@ async function decide(
 }
 
 /** Our own disk is full: how much more it needs, and that what came is kept. */
-async function localRoom(
-  cause: OpError,
-  target: GetPlace,
-  partPath: VirtualPath,
-  size: number,
-): Promise<OpError> {
-  const kept = await statOrNone(target.vfs, partPath)
+async function localRoom(cause: OpError, target: GetPlace, size: number): Promise<OpError> {
+  const kept = await statOrNone(target.vfs, target.part)
   return new OpError(
     'ENOSPC',
-    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.name}${target.partEnd}"; make room and say the same again`,
+    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.partName}"; make room and say the same again`,
     { cause },
   )
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { isOpError } from '../base/error.ts'
-import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Outcome } from './outcome.ts'
 import { type GetPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, SMALL, type Try } from './transfer.ts'
@@ -33,7 +32,7 @@ export async function getSmall(
   const theirs = verifies ? (hash ?? (await line.hashes.md5(source))) : undefined
   if (theirs !== undefined && ours !== theirs) throw mismatch(target.name, ours!, theirs, '--restart')
 
-  const part = virtualPath(`${nameOf(target.path)}${target.partEnd}`, parentOf(target.path))
+  const { part } = target
   let file: FileHandle
   try {
     const mode = modeOf(now)

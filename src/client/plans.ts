@@ -10,7 +10,8 @@ import { type Listings, listings } from './listings.ts'
 import { openDisk } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
-import { PART, partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
+import { takenNames } from './taken-names.ts'
+import { partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
 import { ensureFolder, filesOf } from './tree.ts'
 
 export interface MoveWishes extends TransferWishes {
@@ -67,7 +68,7 @@ export async function planPut(
   if (sources.length > 1 && !into)
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none at the server`)
   const jobs: Job[] = []
-  const taken = takenNames(tell, failed)
+  const taken = takenNames(leftOut(tell, failed))
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 || wishes.recursive === true ? listings() : undefined
   for (const name of sources) {
@@ -145,7 +146,7 @@ export async function planGet(
   const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
   const prefix = prefixOf(target, into)
   const jobs: Job[] = []
-  const taken = takenNames(tell, failed)
+  const taken = takenNames(leftOut(tell, failed))
   const here = { root, prefix, partOf: taken.partOf }
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 ? listings() : undefined
@@ -200,32 +201,6 @@ export async function planGet(
   return jobs
 }
 
-/** The names that a plan gives to files: no two get one, or they would be written into each other. */
-function takenNames(tell: PlanParts['tell'], failed: PlanParts['failed']) {
-  const taken = new Map<string, string | undefined>()
-  const ends = new Map<VirtualPath, string>()
-  return {
-    /** False, and told as left out, when another file of the plan goes to `path`. `name`: as a person knows it; undefined: a folder. */
-    take(path: VirtualPath, name: string | undefined): boolean {
-      const other = taken.get(path)
-      taken.set(path, other ?? name)
-      if (other === undefined || name === undefined) return true
-      const why = `"${other}" goes to the same name: take it along by itself, under another one`
-      leftOut(tell, failed)(name, new OpError('EEXIST', why))
-      return false
-    },
-    /** What the name of a download that is not finished ends with: no other file or part of the plan has that name. */
-    partOf(path: VirtualPath): string {
-      let end = ends.get(path) ?? PART
-      if (ends.has(path)) return end
-      while (taken.has(`${path}${end}`)) end += PART
-      ends.set(path, end)
-      taken.set(`${path}${end}`, undefined)
-      return end
-    },
-  }
-}
-
 function attrsOf({ mode, atime, mtime }: Stat): NewAttrs {
   return { mode: mode & 0o777, atime, mtime }
 }
@@ -273,7 +248,7 @@ function getJob(
   }: {
     readonly root: VirtualFileSystem
     readonly prefix: string
-    readonly partOf: (path: VirtualPath) => string
+    readonly partOf: (path: VirtualPath) => VirtualPath
   },
   path: VirtualPath,
   size: number,
@@ -288,7 +263,8 @@ function getJob(
     target: name,
     size,
     run(line, parts) {
-      const place = { vfs: root, path, name, partEnd: partOf(path) }
+      const part = partOf(path)
+      const place = { vfs: root, path, name, part, partName: shown(prefix + part.slice(1)) }
       return getFile(source, place, { line, wishes, memory, parts }, known)
     },
   }

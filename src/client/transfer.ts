@@ -75,8 +75,9 @@ export interface LocalPlace {
 
 /** Where a download comes to lie. */
 export interface GetPlace extends LocalPlace {
-  /** What its name ends with until it is whole. */
-  readonly partEnd: string
+  /** What it is called until it is whole, and how a person knows that. */
+  readonly part: VirtualPath
+  readonly partName: string
 }
 
 /** MD5 of the first `bytes` of an open local file, in hex. */

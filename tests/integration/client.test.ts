@@ -181,3 +181,16 @@ test('client: of two files that would get one name the first is moved, and the o
   sameFile(there('same.bin'), here('twice/1/same.bin'))
   sameFile(here('twice-back/same.bin'), there('twice/1/same.bin'))
 })
+
+test('client: names as long as a disk takes them are fetched', async () => {
+  mkdirSync(there('long'))
+  const names = ['n'.repeat(255), `${'n'.repeat(254)}m`, '長'.repeat(85), `${'n'.repeat(246)}.part`]
+  for (const name of names)
+    writeFileSync(there(join('long', name)), noise(1_200_000, name.charCodeAt(254) || 1))
+
+  const get = await miniftp(server, ['get', '-r', 'ftp:long', 'long-back'])
+
+  assert.equal(get.status, 0, get.stderr)
+  assert.deepEqual(readdirSync(here('long-back')).sort(), names.toSorted())
+  for (const name of names) sameFile(here(join('long-back', name)), there(join('long', name)))
+})

@@ -67,7 +67,7 @@ async function fetched(
     onProgress: (bytes) => void done.push(bytes),
     tell() {},
   }
-  const target = { vfs, path: HERE, name: 'f', partEnd: '.part' }
+  const target = { vfs, path: HERE, name: 'f', part: PART, partName: 'f.part' }
   const outcome = await getSmall(SOURCE, told, target, { line, wishes, parts })
   return { outcome, vfs, done }
 }

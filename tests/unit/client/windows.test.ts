@@ -50,7 +50,11 @@ async function underWay(verb: 'get' | 'put', roundTripMs: number): Promise<numbe
   const done =
     verb === 'put'
       ? putFile(here, THERE, { line, wishes, memory: newPut(), parts })
-      : getFile(THERE, { ...here, partEnd: '.part' }, { line, wishes, memory: newGet(), parts })
+      : getFile(
+          THERE,
+          { ...here, part: virtualPath(`${HERE}.part`), partName: 'f.part' },
+          { line, wishes, memory: newGet(), parts },
+        )
   done.catch(() => {})
 
   await came(4)
