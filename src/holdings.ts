@@ -18,9 +18,11 @@ export interface HoldingsParts {
   readonly leave: (account: string) => Promise<unknown>
   /** It comes from another process. */
   readonly arrive: (account: string, luggage: unknown) => void
+  /** Hears why one could not be left: it stays. */
+  readonly failed: (error: unknown) => void
 }
 
-export function openHoldings({ self, claim, leave, arrive }: HoldingsParts): Holdings {
+export function openHoldings({ self, claim, leave, arrive, failed }: HoldingsParts): Holdings {
   /** How many sessions need each account that is here. */
   const held = new Map<string, number>()
   /** Accounts that are being asked for: the answer may be on its way. */
@@ -53,7 +55,10 @@ export function openHoldings({ self, claim, leave, arrive }: HoldingsParts): Hol
       if (asking.has(account) || (held.get(account) ?? 0) > 0) return false
       // Whoever comes meanwhile must ask first.
       held.delete(account)
-      const luggage = await leave(account)
+      const luggage = await leave(account).catch((error: unknown) => {
+        failed(error)
+        return false
+      })
       if (luggage === false) held.set(account, 0)
       return luggage
     },

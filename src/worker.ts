@@ -122,6 +122,7 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
     claim: async (account) => (await line.ask('claim', account)) as Claimed,
     leave: async (account) => (await service?.letGo(account)) ?? false,
     arrive: (account, luggage) => service?.receive(account, luggage as Luggage),
+    failed,
   })
   let service: Service | undefined
   const porch = (): Service['porch'] | undefined => service?.porch

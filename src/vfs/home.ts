@@ -136,7 +136,8 @@ export async function openHomes({
     letGo(account) {
       const shared = accounts.get(account)
       if (shared === undefined) return true
-      if (!shared.inodes.none || !shared.refusals.none || !shared.shelved.handOver()) return false
+      if (!shared.inodes.none || !shared.refusals.none) return false
+      if (!shared.partials.settled || !shared.shelved.handOver()) return false
       accounts.delete(account)
       return true
     },

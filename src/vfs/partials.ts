@@ -51,6 +51,12 @@ export class Partials {
     } else slot.free()
   }
 
+  /** All is written down that another process must know: what a full disk did not take is tried once more. */
+  get settled(): boolean {
+    this.#payUp()
+    return this.#owed.size === 0
+  }
+
   /** It is whole, or gone. */
   unmark(inode: Inode): void {
     const key = keyOf(inode)

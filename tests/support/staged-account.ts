@@ -42,6 +42,8 @@ export interface StagedAccount extends AsyncDisposable {
   readonly database: DatabaseSync
   /** An admin sets the quota. */
   limit(bytes: number | null, files?: number | null): Promise<void>
+  /** Another process asks for the account. Whether it may have it. */
+  letGo(): boolean
   /** A new session, as from this address. */
   session(address?: string): Promise<StagedFileSystem>
 }
@@ -101,6 +103,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     book,
     database,
     limit: async (bytes, files = null) => books.setLimits('ada', { bytes, files }),
+    letGo: () => homes.letGo('ada'),
     session: (address = '192.0.2.1') => homes.open('ada', { session: `s${++sessions}`, address }),
     async [Symbol.asyncDispose]() {
       homes[Symbol.dispose]()

@@ -88,6 +88,9 @@ function several(count: number, stays: () => boolean) {
           return stays() ? false : { from: self }
         },
         arrive() {},
+        failed(error) {
+          throw error
+        },
       }),
     )
   return workers

@@ -8,7 +8,9 @@ function holdings(
   leave: () => Promise<unknown> = async () => ({}),
   arrive: (account: string, luggage: unknown) => void = () => {},
 ) {
-  return openHoldings({ self: 1, claim, leave, arrive })
+  const failures: unknown[] = []
+  const failed = (error: unknown): void => void failures.push(error)
+  return { ...openHoldings({ self: 1, claim, leave, arrive, failed }), failures }
 }
 
 test('holdings: an account whose arrival is on its way is not given up', async () => {
@@ -45,6 +47,21 @@ test('holdings: an account stays as long as a session needs it, or it cannot lea
   leaves = true
   assert.deepEqual(await here.letGo('ada'), { history: ['ls'] })
   assert.equal(here.enter('ada'), undefined)
+})
+
+test('holdings: an account that fails to leave stays, and it is told of', async () => {
+  const full = new Error('The disk is full')
+  const here = holdings(
+    async () => ({ owner: 1 }),
+    () => Promise.reject(full),
+  )
+  await here.whose('ada')
+
+  assert.equal(await here.letGo('ada'), false)
+
+  using _ = here.enter('ada')
+  assert.notEqual(_, undefined)
+  assert.deepEqual(here.failures, [full])
 })
 
 test('holdings: nobody comes in while an account leaves', async () => {

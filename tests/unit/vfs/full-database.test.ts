@@ -77,6 +77,22 @@ test('full database: what was owed is written down with the next upload', async 
   assert.deepEqual({ ...row }, { marks: 1 })
 })
 
+test('full database: an account does not go to another process before what is owed is written down', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads })
+  const vfs = await ada.session()
+  const left = await vfs.open(p('/left'), NEW)
+  await left.write(bytes('456'), 0)
+  state.full = true
+  await left.abandon()
+
+  assert.equal(ada.letGo(), false)
+  state.full = false
+  assert.equal(ada.letGo(), true)
+
+  assert.ok(await isPartial(await ada.session(), '/left'))
+})
+
 test('full database: a write that failed is told at CLOSE, and the file is closed', async () => {
   const { state, uploads } = fillable()
   await using ada = await stagedAccount({ uploads, bytes: 4 })
