@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { OpError } from '../base/error.ts'
 import { type Dialed, dial, type Peer, type PeerConfig } from '../ssh/dial.ts'
-import { type LogIn, logIn } from '../ssh/log-in.ts'
+import { type LogIn, logIn, publicKeyOf } from '../ssh/log-in.ts'
 import { errnoOf } from '../vfs/errno.ts'
 import { readConfig } from './config-files.ts'
 import { checkHost, type Strictness } from './host-check.ts'
@@ -157,15 +157,23 @@ function logInFor(
 ): LogIn {
   const only = settings.get('IdentitiesOnly')?.toLowerCase() === 'yes'
   const named = [...keys, ...settings.all('IdentityFile')]
+  const wantedKeys = named.length > 0 ? named : DEFAULT_KEYS
   const wanted = settings.get('IdentityAgent')
   const socket =
     wanted === undefined || wanted === 'SSH_AUTH_SOCK' ? agent : wanted === 'none' ? undefined : file(wanted)
   return logIn({
     user,
     password,
+    agent: socket,
     // Keys that were named are tried alone: an agent with many would use up the tries.
-    agent: only || keys.length > 0 ? undefined : socket,
-    keys: (named.length > 0 ? named : DEFAULT_KEYS).map((name) => ({
+    agentKeys:
+      only || keys.length > 0
+        ? async () =>
+            (await Promise.all(wantedKeys.map((name) => publicKeyNear(file(name))))).flatMap(
+              (key) => key ?? [],
+            )
+        : undefined,
+    keys: wantedKeys.map((name) => ({
       name,
       passphrase,
       read: () => keyFile(file(name), keys.includes(name), tell),
@@ -173,6 +181,15 @@ function logInFor(
     ask,
     tell,
   })
+}
+
+/** The public key of a key file: what lies beside it, or what it is itself, or holds without a passphrase. */
+async function publicKeyNear(name: string): Promise<Buffer | undefined> {
+  for (const near of [`${name}.pub`, name]) {
+    const key = await readFile(near).then(publicKeyOf, () => undefined)
+    if (key !== undefined) return key
+  }
+  return undefined
 }
 
 async function keyFile(

@@ -16,6 +16,8 @@ export interface LogInOptions {
   }[]
   /** The agent's socket. */
   readonly agent?: string | undefined
+  /** Public keys that alone the agent is asked for; without it, all that it has. */
+  readonly agentKeys?: (() => Promise<readonly Buffer[]>) | undefined
   /** Asks a person; undefined when nobody is there or nothing was said. */
   readonly ask: (question: string, echo: boolean) => Promise<string | undefined>
   /** What the server wants to be read before. */
@@ -28,7 +30,7 @@ export interface LogIn {
   handler(): ssh2.AuthHandlerMiddleware
 }
 
-export function logIn({ user: username, password, keys, agent, ask, tell }: LogInOptions): LogIn {
+export function logIn({ user: username, password, keys, agent, agentKeys, ask, tell }: LogInOptions): LogIn {
   const opened = new Map<string, ssh2.ParsedKey>()
   /** What a person answered, by question; right until the server says otherwise. */
   const answered = new Map<string, string>()
@@ -54,6 +56,8 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
       tell(`"${key.name}" is passed over: ${parsed.message}`)
       return undefined
     }
+    // A public key says which of the agent's is meant.
+    if (!parsed.isPrivateKey()) return undefined
     opened.set(key.name, parsed)
     return parsed
   }
@@ -64,7 +68,11 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
   ): AsyncGenerator<ssh2.AnyAuthMethod> {
     const wasRefused = (method: string): boolean => left().includes(method) && !isPartial()
     yield { type: 'none', username }
-    if (agent !== undefined && left().includes('publickey')) yield { type: 'agent', username, agent }
+    if (agent !== undefined && left().includes('publickey')) {
+      const only = await agentKeys?.()
+      if (only === undefined || only.length > 0)
+        yield { type: 'agent', username, agent: only === undefined ? agent : agentWith(agent, only) }
+    }
     for (const key of keys) {
       if (!left().includes('publickey')) break
       const parsed = await keyOf(key)
@@ -142,6 +150,26 @@ export function logIn({ user: username, password, keys, agent, ask, tell }: LogI
       }
     },
   }
+}
+
+/** An agent as if it had these keys alone: with others it would use up the tries. */
+function agentWith(socket: string, only: readonly Buffer[]): ssh2.BaseAgent {
+  const agent = ssh2.createAgent(socket)
+  const all = agent.getIdentities.bind(agent)
+  agent.getIdentities = (done) =>
+    all((error, keys = []) =>
+      done(
+        error,
+        (keys as ssh2.ParsedKey[]).filter((key) => only.some((blob) => blob.equals(key.getPublicSSH()))),
+      ),
+    )
+  return agent
+}
+
+/** The public key (RFC 4253 §6.6) in the text of one; undefined when there is none. */
+export function publicKeyOf(text: Buffer): Buffer | undefined {
+  const parsed = firstOf(ssh2.utils.parseKey(text))
+  return parsed instanceof Error ? undefined : parsed.getPublicSSH()
 }
 
 function isPassword({ prompt, echo = false }: ssh2.Prompt): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { TOTP } from 'otpauth'
@@ -142,6 +142,22 @@ test('client: logs in by an agent, unless it is told to leave it', {
 
     for (const done of [by, named]) assert.equal(done.status, 0, done.stderr)
     assert.equal(left.status, 1)
+
+    // Keys that the agent has are named by what is there of them: one whose passphrase nobody is asked for, or its public half.
+    const other = here('other')
+    await succeed('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other])
+    copyFileSync(server.key, here('shut'))
+    copyFileSync(`${server.key}.pub`, here('shut.pub'))
+    await succeed('ssh-keygen', ['-q', '-p', '-N', 'open-sesame', '-f', here('shut')])
+    const batch = ['-o', 'BatchMode=yes']
+    const only = (file: string) => [...batch, '-o', 'IdentitiesOnly=yes', '-o', `IdentityFile=${file}`, place]
+
+    const shut = await listed(['-i', here('shut'), ...batch, place], env)
+    const half = await listed(only(`${server.key}.pub`), env)
+    const others = await listed(only(other), env)
+
+    for (const done of [shut, half]) assert.equal(done.status, 0, done.stderr)
+    assert.equal(others.status, 1, 'what was not named is not tried')
   } finally {
     agent.kill()
   }
