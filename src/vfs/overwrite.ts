@@ -157,7 +157,12 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     interrupt()
   }
 
+  /** What was waited for took its time: it may have been given up meanwhile. */
+  const checkOpen = (): void => {
+    if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
+  }
   const place = (): void => {
+    checkOpen()
     loan.end()
     try {
       parts.place(id, written.size, reserved, path)
@@ -186,14 +191,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     // Its place in the home may be new, if somebody removed the old file.
     if (!parts.durable) return book.whenRoom(0, 1, place)
-    const checkOpen = (): void => {
-      if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
-    }
-    // The session may have ended meanwhile.
-    const synced = (): Awaitable<void> => {
-      checkOpen()
-      return then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
-    }
+    const synced = (): Awaitable<void> => then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
     return file.sync().then(synced, (error) => {
       checkOpen()
       failed()

@@ -330,6 +330,28 @@ test('resume: a complete file that is gone on with is partial from its first byt
   assert.equal(await onDisk(ada, 'a'), 'the beginning')
 })
 
+test('interrupted overwrite: one that is given up while its CLOSE waits stays a part', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('the new one'), 0)
+  const counted = Promise.withResolvers<void>()
+  ada.book.holdStill(counted.promise)
+  const closed = refuses('ECANCELED', () => file.close(), /^"\/a" was not replaced$/)
+
+  await file.abandon()
+  counted.resolve()
+
+  await closed
+  assert.deepEqual(
+    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
+    [{ kind: 'part', size: 11 }],
+  )
+  assert.equal(await onDisk(ada, 'a'), 'the old')
+  await balanced(ada)
+})
+
 test('interrupted overwrite: a folder that is gone at CLOSE keeps the part', async () => {
   await using ada = await stagedAccount()
   const [vfs, other] = [await ada.session(), await ada.session()]
