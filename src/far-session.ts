@@ -155,7 +155,10 @@ function byPackets({ channel }: Session, socket: Socket): Out {
       writeFrame(socket, FRAME.data, Buffer.from(chunk))
     },
     settle: pay,
-    end: () => writeFrame(socket, FRAME.end, NOTHING),
+    end() {
+      // The channel may tell its end behind a cut: a write there would destroy what is on its way.
+      if (!socket.writableEnded) writeFrame(socket, FRAME.end, NOTHING)
+    },
     room: () => void socket.resume(),
   })
   socket.on('drain', pay)

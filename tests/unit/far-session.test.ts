@@ -5,10 +5,11 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { openFarDoor } from '../../src/far-door.ts'
-import { FRAME, writeFrame, writeJson } from '../../src/far-frames.ts'
+import { FRAME, frameReader, writeFrame, writeJson } from '../../src/far-frames.ts'
 import { serveFar } from '../../src/far-session.ts'
 import type { ByteChannel } from '../../src/ssh/session.ts'
 import { memorySession } from '../support/memory-channel.ts'
@@ -88,6 +89,46 @@ test('far session: its status is the one that came, however slowly its client ta
 
   assert.equal(status, 7)
   assert.equal(slow.taken, 'one two three')
+})
+
+test('far session: what came before a cut arrives, though the end of the channel is told behind it', async (t) => {
+  const path = socketIn(t)
+  const come = Promise.withResolvers<Socket>()
+  const other = createServer({ pauseOnConnect: true }, come.resolve)
+  other.listen(path)
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { session, channel, abort } = memorySession()
+  const served = serveFar(session, path)
+  const socket = await come.promise
+  writeJson(socket, FRAME.head, { here: true })
+  const ready = Promise.withResolvers<void>()
+  const packets = channel.packets.bind(channel)
+  channel.packets = (sink) => {
+    setImmediate(ready.resolve)
+    return packets(sink)
+  }
+  await ready.promise
+
+  // More than the kernel takes.
+  for (let i = 0; i < 32; i++) channel.send(Buffer.alloc(64 * 1024))
+  abort()
+  await served
+  await turn()
+  channel.sendEof()
+  let bytes = 0
+  const read = frameReader({
+    bytes: (_, piece) => {
+      bytes += piece.length
+    },
+    whole: (kind, value) => heard.push([kind, value]),
+  })
+  const heard: unknown[] = []
+  socket.on('data', read).resume()
+  await once(socket, 'end')
+
+  assert.equal(bytes, 2 * 1024 * 1024)
+  assert.deepEqual(heard.at(-1), [FRAME.event, { cut: true }])
 })
 
 test('far door: a frame that cannot be ends its connection, and is told of', async (t) => {
