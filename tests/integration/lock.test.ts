@@ -40,6 +40,20 @@ test('lock: of a process that is gone, or whose number another has by now, or th
   assert.deepEqual(readdirSync(folder), ['data'])
 })
 
+// The number in VAR/lock names another process there, or none: two containers with one volume served it side by side.
+test('lock: a process that cannot see who has it does not take it over', () => {
+  const lock = takeLock(folder)
+  writeFileSync(join(folder, 'lock'), '1 5\n')
+
+  assert.throws(() => takeLock(folder, 50), {
+    code: 'EBUSY',
+    message: /lock\.sqlite" is held by a server in another container or on another machine, or by a backup: /,
+  })
+
+  lock[Symbol.dispose]()
+  takeLock(folder)[Symbol.dispose]()
+})
+
 /** Takes and gives back the lock of a folder as fast as it can; a file that is made alone shows whether two had it. */
 const GREEDY = `
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -57,7 +71,7 @@ while (took < 150) {
     writeFileSync(folder + '/dead' + process.pid, '999999999 5\\n')
     renameSync(folder + '/dead' + process.pid, folder + '/lock')
   }
-  else lock[Symbol.dispose]()
+  lock[Symbol.dispose]()
 }
 `
 
