@@ -3,7 +3,7 @@ import type { Changes } from '../accounts/actions.ts'
 import { PRESETS, RIGHTS, rightsOf } from '../accounts/rules.ts'
 import { OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
-import { LAST_TIME, parseBytes, parseDuration } from '../base/units.ts'
+import { parseBytes, parseDuration } from '../base/units.ts'
 import type { Options, Values } from './word.ts'
 
 /** What `user add` and `user set` can say about an account. */
@@ -65,30 +65,46 @@ export function count(text: string, such = '3, or none'): number {
   return Number(text)
 }
 
+/** The last one of four digits. */
+const LAST_DATE = Date.UTC(10_000, 0, 1) - 1
+
 /** A date, which holds to its end, a time from now such as 30d, or never. EINVAL. */
 export function expiryOf(text: string, now: number): number | null {
   const word = text.trim()
   if (word === 'never') return null
   const ms = /^\d+(\.\d+)?[smhdw]$/.test(word) ? now + parseDuration(word) : dateOf(word)
-  if (Number.isNaN(ms) || ms > LAST_TIME)
+  if (Number.isNaN(ms))
     throw new OpError('EINVAL', `"${escapeText(text)}" is not a date: write 2027-01-31, 30d or never`)
+  if (ms > LAST_DATE)
+    throw new OpError('EINVAL', `"${escapeText(text)}" is too far off: write an earlier date, or never`)
   if (ms <= now)
     throw new OpError('EINVAL', `"${escapeText(text)}" is past already: write a later date, 30d or never`)
   return ms
 }
 
-/** "any", or networks between commas or spaces. What is none is refused when the change is made. */
+/**
+ * "any", or networks between commas or spaces. What is none is refused when the change is made; EINVAL: nothing at all,
+ * which a script says whose variable is empty.
+ */
 export function networksOf(text: string): readonly string[] {
   const words = text.split(/[\s,]+/).filter((word) => word !== '')
-  return words.length === 0 || words.join() === 'any' ? [] : words
+  if (words.length === 0)
+    throw new OpError('EINVAL', 'No network: write one such as 10.0.0.0/8, or any for everywhere')
+  return words.join() === 'any' ? [] : words
 }
 
 /** In UTC. Only what says year, month and day: `Date.parse` takes much that people do not mean. */
 function dateOf(text: string): number {
   const [, day, time, zone = 'Z'] =
     /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text) ?? []
-  if (day === undefined) return Number.NaN
+  // `Date.parse` takes the 30th of February for the 2nd of March.
+  if (day === undefined || !isDay(day)) return Number.NaN
   return time === undefined ? Date.parse(`${day}T23:59:59.999Z`) : Date.parse(`${day}T${time}${zone}`)
+}
+
+function isDay(day: string): boolean {
+  const start = Date.parse(`${day}T00:00Z`)
+  return !Number.isNaN(start) && new Date(start).toISOString().startsWith(day)
 }
 
 function roleOf(text: string): Account['role'] {

@@ -56,6 +56,10 @@ test('words: what a number and rights can be is said in their own words', async 
     ['user set ada --sessions many', '"many" is not a number: write one such as 3, or none'],
     ['user set ada --rights readonly', 'Unknown rights "readonly", did you mean "read-only"? Use full, '],
     ['user set ada --expires 1969-12-31', '"1969-12-31" is past already: '],
+    // Each was taken: the one as the 2nd of March, the other as everywhere.
+    ['user set ada --expires 2027-02-30', '"2027-02-30" is not a date: write 2027-01-31, '],
+    ['user set ada --networks=', 'No network: write one such as 10.0.0.0/8, or any for everywhere'],
+    ['user set ada --expires 5000000d', '"5000000d" is too far off: write an earlier date, or never'],
     ['user set ada --rights foo', 'Unknown rights "foo": use full, '],
   ] as const) {
     const { status, complained } = await said(line)
