@@ -34,6 +34,13 @@ const queue = written(SIZES, (text) => {
   if (value < LEAST_QUEUED) throw new Error(`"${text}" is too little: write 64KiB or more`)
   return value
 })
+/** An exchange of keys moves some KiB itself. */
+const volume = written(SIZES, (text) => {
+  const value = parseBytes(text)
+  if (value > 0 && value < LEAST_QUEUED)
+    throw new Error(`"${text}" is too little: write 64KiB or more, or 0 for any number`)
+  return value
+})
 const words = z
   .string('write a word between quotes')
   .min(1, 'it is empty')
@@ -101,8 +108,8 @@ export const SETTINGS = {
     .default(1024)
     .describe('bytes; smaller packets are much work'),
   'max-queued': queue.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
-  'rekey-bytes': bytes.default(1024 ** 3).describe('moved under the same keys'),
-  'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed'),
+  'rekey-bytes': volume.default(1024 ** 3).describe('moved under the same keys; 0: any number'),
+  'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed; 0: never'),
   keepalive: timer.default(15_000).describe('between questions whether a client is still there'),
   'keepalive-tries': count(1).default(3).describe('of those without an answer; then it is cut'),
   idle: timer.default(300_000).describe('connection without a channel'),

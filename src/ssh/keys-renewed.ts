@@ -2,9 +2,9 @@ import type ssh2 from 'ssh2'
 import { insideOf } from './peer.ts'
 
 export interface RenewalLimits {
-  /** Age of keys, in ms. */
+  /** Age of keys, in ms; 0: they may be of any. */
   readonly rekeyMs: number
-  /** Bytes under the same keys, both ways together (RFC 4253 §9). */
+  /** Bytes under the same keys, both ways together (RFC 4253 §9); 0: any number. */
   readonly rekeyBytes: number
 }
 
@@ -49,12 +49,14 @@ export function renewKeys(
   const running = (): boolean => protocol._kexinit !== undefined
   const again = (): void => {
     clearTimeout(timer)
+    // An exchange that does not end is seen all the same.
+    const wait = rekeyMs || LONGEST_EXCHANGE
     timer = setTimeout(() => {
-      unfinished = running() ? unfinished + rekeyMs : 0
+      unfinished = running() ? unfinished + wait : 0
       if (unfinished > LONGEST_EXCHANGE) return cut('a key exchange that does not end')
-      renew()
+      if (rekeyMs > 0) renew()
       again()
-    }, rekeyMs).unref()
+    }, wait).unref()
   }
   const renew = (): void => {
     if (protocol._destruct === undefined || running()) return
@@ -83,7 +85,7 @@ export function renewKeys(
   socket.on('data', () => {
     if (protocol._queue !== undefined && waiting(protocol._queue) > MOST_WAITING)
       return cut('too many requests in a key exchange')
-    if (started && moved() - since >= rekeyBytes) renew()
+    if (started && rekeyBytes > 0 && moved() - since >= rekeyBytes) renew()
   })
 
   return {

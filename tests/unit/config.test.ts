@@ -103,6 +103,11 @@ test('settings: a value of a kind that a setting cannot have is told what it can
 test('settings: what would let nobody in, or no session move, is refused', () => {
   assert.equal(refusal(['--login-grace', '0']), '--login-grace: "0" is too short: write 1s or more')
   assert.equal(refusal(['--max-queued', '0']), '--max-queued: "0" is too little: write 64KiB or more')
+  assert.equal(
+    refusal(['--rekey-bytes', '1KiB']),
+    '--rekey-bytes: "1KiB" is too little: write 64KiB or more, or 0 for any number',
+  )
+  assert.equal(loadConfig(['--rekey-bytes', '0'], {}).settings['rekey-bytes'], 0)
 })
 
 // Node makes 1 ms of a timer over 2^31-1 ms: `--idle 30d` ended each connection at once.

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type ssh2 from 'ssh2'
-import { renewKeys } from '../../../src/ssh/keys-renewed.ts'
+import { type RenewalLimits, renewKeys } from '../../../src/ssh/keys-renewed.ts'
 
 const HOUR = 3_600_000
 const GIB = 1024 ** 3
 
 /** A connection of ssh2 whose exchanges end when `exchanged` is called. */
-function connection(t: TestContext) {
+function connection(t: TestContext, limits: RenewalLimits = { rekeyMs: HOUR, rekeyBytes: GIB }) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const socket = Object.assign(new EventEmitter(), { bytesRead: 0, bytesWritten: 0 })
   const protocol = {
@@ -25,11 +25,7 @@ function connection(t: TestContext) {
       protocol._kexinit = Buffer.alloc(1)
     },
   })
-  const renewal = renewKeys(
-    peer as unknown as ssh2.Connection,
-    { rekeyMs: HOUR, rekeyBytes: GIB },
-    (why) => void state.cut.push(why),
-  )
+  const renewal = renewKeys(peer as unknown as ssh2.Connection, limits, (why) => void state.cut.push(why))
   return {
     state,
     protocol,
@@ -62,6 +58,19 @@ test('keys: renewed when the volume is reached, counted anew from then on', (t) 
 
   assert.equal(state.begun, 2)
   assert.deepEqual(state.cut, [])
+})
+
+test('keys: 0 is never, by volume and by age; an exchange must end all the same', (t) => {
+  const { state, protocol, renewal, moves, pass } = connection(t, { rekeyMs: 0, rekeyBytes: 0 })
+  renewal.start()
+
+  moves(2 * GIB)
+  pass(10 * HOUR)
+  assert.equal(state.begun, 0)
+  protocol._kexinit = Buffer.alloc(1)
+  for (let tenMinutes = 0; tenMinutes < 3; tenMinutes++) pass(HOUR / 6)
+
+  assert.deepEqual(state.cut, ['a key exchange that does not end'])
 })
 
 test('keys: renewed when they are old enough, until the connection ends', (t) => {
