@@ -7,6 +7,7 @@ import { entriesOf } from '../commands/patterns.ts'
 import { type Digests, digests } from '../transfer/digest.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import { MOST_JOBS } from './arguments.ts'
 import { dialerFor } from './connect.ts'
 import { kept } from './kept.ts'
 import { type Link, linkOver } from './link.ts'
@@ -17,7 +18,7 @@ import type { Outcome } from './outcome.ts'
 import { bytesOf, type MoveWishes } from './plans.ts'
 import type { Job } from './queue.ts'
 import { remoteDigests } from './remote-digests.ts'
-import { parseTarget } from './target.ts'
+import { parsePort, parseTarget } from './target.ts'
 import { statOrNone } from './transfer.ts'
 import type { Report } from './watchers.ts'
 
@@ -62,7 +63,7 @@ export interface TransferOptions {
   readonly verify?: boolean
   /** Fetch a file whose upload was not finished. */
   readonly partial?: boolean
-  /** Files at once; 2. */
+  /** Files at once, 1 to 7; 2. */
   readonly jobs?: number
   readonly signal?: AbortSignal
   /** Bytes of `name` that are in place, of `size`; `from` of them were there before. */
@@ -174,6 +175,8 @@ async function clientOver(link: Link, outer: AbortSignal | undefined): Promise<C
     work: (parts: MoveParts, wishes: MoveWishes) => Promise<readonly OpError[]>,
   ): Promise<readonly Moved[]> {
     const { signal, jobs = JOBS, onProgress } = options
+    if (!Number.isInteger(jobs) || jobs < 1 || jobs > MOST_JOBS)
+      throw new OpError('EUSAGE', `jobs is a number from 1 to ${MOST_JOBS}, not ${jobs}`)
     const done: Moved[] = []
     const report: Report = {
       planned() {},
@@ -262,7 +265,11 @@ async function clientOver(link: Link, outer: AbortSignal | undefined): Promise<C
 
 function targetOf({ host, port, user }: ConnectOptions) {
   const target = parseTarget(host)
-  return { host: target.host, port: port ?? target.port, user: user ?? target.user }
+  return {
+    host: target.host,
+    port: port === undefined ? target.port : parsePort(String(port)),
+    user: user ?? target.user,
+  }
 }
 
 function toldOf({ kind, size, mode, mtime }: Stat): FileStat {

@@ -43,6 +43,7 @@ export interface Settings {
   readonly quiet: boolean
   readonly json: boolean
   readonly long: boolean
+  readonly all: boolean
   readonly human: boolean
   readonly parents: boolean
   readonly retryMs: number
@@ -60,6 +61,7 @@ const OPTIONS = {
   force: { type: 'boolean', short: 'f' },
   quiet: { type: 'boolean', short: 'q' },
   long: { type: 'boolean', short: 'l' },
+  all: { type: 'boolean', short: 'a' },
   restart: { type: 'boolean' },
   partial: { type: 'boolean' },
   parents: { type: 'boolean' },
@@ -74,7 +76,7 @@ const OPTIONS = {
 } as const
 
 /** Sessions that a server lets one connection have: OpenSSH's MaxSessions is 10, and commands and a prompt need some. */
-const MOST_JOBS = 7
+export const MOST_JOBS = 7
 const JOBS = 2
 /** ms without a byte moved after which it gives up. */
 const RETRY_MS = 5 * 60_000
@@ -93,7 +95,7 @@ A place at a server may be written as sftp://user@host:port/path, too.
   -r              folders with all that is in them
   -p              keep times and permissions; with mkdir: make the folders above, too
   -f              replace what is there
-  -l, -h          with ls: rights, size and time; sizes such as 1.5 MiB
+  -l, -h, -a      with ls: rights, size and time; sizes such as 1.5 MiB; names that begin with a dot
   --restart       begin again where an earlier try left a part
   --trust-size    go on by size where the server cannot tell MD5s
   --no-verify     do not compare the MD5 of the whole
@@ -128,6 +130,7 @@ export function parseArguments(words: readonly string[]): Asked {
     quiet: values.quiet === true,
     json: values.json === true,
     long: values.long === true,
+    all: values.all === true,
     human: values.human === true,
     parents: values.parents === true || values.preserve === true,
     retryMs: values['retry-for'] === undefined ? RETRY_MS : retryOf(values['retry-for']),

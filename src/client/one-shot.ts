@@ -21,6 +21,7 @@ export function linesOf(asked: Extract<Asked, { do: 'ls' | 'rm' | 'mkdir' | 'md5
     ls: [
       [settings.long, '-l'],
       [settings.human, '-h'],
+      [settings.all, '-a'],
       [settings.json, '--json'],
     ],
     rm: [

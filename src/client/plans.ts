@@ -7,7 +7,7 @@ import type { NewAttrs, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.
 import { getFile, type Listed, newGet } from './get-file.ts'
 import type { Line } from './link.ts'
 import { type Listings, listings } from './listings.ts'
-import { openDisk } from './local-disk.ts'
+import { openFolder } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
 import { takenNames } from './taken-names.ts'
@@ -94,7 +94,7 @@ export async function planPut(
       }
       keep([], found)
       // Its own root: the way to each file is short.
-      const root = life.use(openDisk(folderHere(path, name)))
+      const root = life.use(openFolder(folderHere(path, name), `${name.replace(/\/+$/, '')}/`))
       const making: Promise<unknown>[] = []
       const made = new Map<string, Promise<unknown>>()
       const files = filesOf(root, ROOT, {
@@ -143,8 +143,8 @@ export async function planGet(
   if (sources.length > 1 && !into)
     throw new OpError('ENOTDIR', `Several files need a folder: "${shown(target)}" is none here`)
   // Its own root: no link in it, old or new, leads a file out of it.
-  const root = life.use(openDisk(folderHere(into ? place : parentOf(place), target)))
   const prefix = prefixOf(target, into)
+  const root = life.use(openFolder(folderHere(into ? place : parentOf(place), target), prefix))
   const jobs: Job[] = []
   const taken = takenNames(leftOut(tell, failed))
   const here = { root, prefix, partOf: taken.partOf }

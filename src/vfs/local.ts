@@ -81,7 +81,12 @@ export function openLocal(
         jail.walk(to, false, (target) => {
           if (source.isFolder || target.isFolder) throw failure('EBUSY', source.isFolder ? from : to)
           if (target.path !== source.path && isWithin(target.path, source.path)) throw failure('EINVAL', to)
-          move(source.real, target.real, replace, to)
+          try {
+            move(source.real, target.real, replace, to)
+          } catch (error) {
+            // The folder of the new name was walked to: it is the old one that is not there.
+            throw errnoOf(error) === 'ENOENT' ? failure('ENOENT', from) : error
+          }
         }),
       ),
     link: (existing, path) =>

@@ -93,6 +93,10 @@ test('client API: errors are typed, and an abort ends a transfer and leaves the 
   assert.equal(await code(client.get('folder', here('x'))), 'EISDIR')
   assert.equal(await code(client.mkdir('folder')), 'EEXIST')
   assert.equal(await code(connect({ ...options, host: '127.0.0.1', port: 1 })), 'ECONNREFUSED')
+  assert.equal(await code(connect({ ...options, host: '127.0.0.1', port: 99_999 })), 'EUSAGE')
+  for (const jobs of [0, 1.5, 8, Number.NaN])
+    assert.equal(await code(client.put(here('other.bin'), 'jobs.bin', { jobs })), 'EUSAGE', `${jobs} jobs`)
+  await assert.rejects(client.rename('no such', 'x'), /: "\/no such"$/)
 
   writeFileSync(here('large.bin'), noise(20_000_000))
   const stop = new AbortController()

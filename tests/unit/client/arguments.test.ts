@@ -57,9 +57,9 @@ test('arguments: -h is help, and with ls how sizes are written', () => {
   assert.equal(parseArguments(['put', '-h']).do, 'help')
   assert.equal(parseArguments(['ls', '--help', 'h:']).do, 'help')
 
-  const asked = parseArguments(['ls', '-lh', 'ada@h:photos'])
+  const asked = parseArguments(['ls', '-lha', 'ada@h:photos'])
 
   assert.equal(asked.do, 'ls')
   if (asked.do !== 'ls') return
-  assert.deepEqual(linesOf(asked), ['ls -l -h \\p\\h\\o\\t\\o\\s'])
+  assert.deepEqual(linesOf(asked), ['ls -l -h -a \\p\\h\\o\\t\\o\\s'])
 })
