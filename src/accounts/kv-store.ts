@@ -24,20 +24,23 @@ const PATIENCE_MS = 1_000
 /** Accounts over a KeyValue. A change moves the version first and writes the record then; who reads between sees that they differ, and waits. */
 export function accountsOver(store: KeyValue, versions: Versions, clock: Clock): AccountStore {
   const lanes = new Lanes()
+  /** Versions of which the record was waited for in vain. */
+  const inVain = new Map<string, number>()
 
   async function get(name: string): Promise<Account | undefined> {
     return accountFrom(await store.get(PREFIX + name))
   }
 
-  /** The record and its version, when they agree; or as they are, when they do not agree for long. */
+  /** The record and its version, when they agree; or as they are, when they do not agree for long, which is waited for once. */
   async function settled(name: string): Promise<{ account: Account; version: number } | undefined> {
     const until = clock.elapsed() + PATIENCE_MS
     for (;;) {
       const version = versions.get(name)
       const account = await get(name)
       if (version === undefined || account === undefined) return undefined
-      if (account.version === version || clock.elapsed() > until) return { account, version }
-      await clock.sleep(10)
+      if (account.version === version || inVain.get(name) === version) return { account, version }
+      if (clock.elapsed() > until) inVain.set(name, version)
+      else await clock.sleep(10)
     }
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { accountsOver } from '../../src/accounts/kv-store.ts'
+import { newAccount } from '../../src/accounts/rules.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { openDatabase } from '../../src/store/database.ts'
 import { keyvOver } from '../../src/store/keyv.ts'
@@ -58,6 +59,29 @@ test('versions of the only process: the database is asked again only after a cha
 
   versions.remove('ada')
   assert.equal(versions.get('ada'), undefined)
+})
+
+// Of a kill or a full disk between the two: each session of the account waited a second, until it was changed again.
+test('accounts: a record that stays behind its version is waited for once', async () => {
+  using database = openDatabase(':memory:')
+  const versions = sqlVersions(database)
+  let time = 0
+  const sleep = async (ms: number): Promise<void> => {
+    time += ms
+  }
+  const accounts = accountsOver(memoryKeyValue(), versions, { now: () => time, elapsed: () => time, sleep })
+  await accounts.create(newAccount('ada', 'user'))
+  versions.move('ada', 1)
+
+  const found = await accounts.current('ada')
+  const waited = time
+  for (let turn = 0; turn < 3; turn++) assert.deepEqual(await accounts.current('ada'), found)
+
+  assert.deepEqual([found?.version, found?.account.version], [2, 1])
+  assert.ok(waited >= 1_000)
+  assert.equal(time, waited)
+  await accounts.update('ada', (account) => ({ ...account, disabled: true }))
+  assert.equal((await accounts.current('ada'))?.account.version, 3)
 })
 
 accountStoreContract('accounts over keyv and sqlite', async () => {
