@@ -10,6 +10,8 @@ import { fitted, wrapped } from './table.ts'
 export interface Choice<T> {
   readonly label: string
   readonly value: T
+  /** What stands there in so many columns, where that is more than the label; what steers a terminal is escaped in it. */
+  readonly row?: (columns: number) => string
   /** Said beside it when there is room. */
   readonly hint?: string
   /** What stands there once it is chosen; by default its label. */
@@ -30,8 +32,8 @@ export interface Live {
 
 export interface ListOptions {
   readonly initial?: number
-  /** A line above the choices. */
-  readonly head?: string
+  /** A line above the choices, for so many columns. */
+  readonly head?: (columns: number) => string
   /** What Esc does. */
   readonly back?: string
 }
@@ -47,12 +49,15 @@ export function choiceOptions<T>(
 ): Options {
   const choices = given.map(escapedChoice)
   const widest = Math.max(...choices.map(({ label }) => label.length))
-  const line = ({ label, hint }: Choice<T>): string =>
-    fitted(hint === undefined ? label : `${label.padEnd(widest)}   ${hint}`, output.columns - 4)
+  const line = ({ label, hint, row }: Choice<T>, columns: number): string =>
+    fitted(row?.(columns) ?? (hint === undefined ? label : `${label.padEnd(widest)}   ${hint}`), columns)
   return {
     message: escapeText(question),
     // Asked at each drawing: the width may be another one.
-    choices: choices.map((choice, index) => ({ name: String(index), message: () => line(choice) })),
+    choices: choices.map((choice, index) => ({
+      name: String(index),
+      message: () => line(choice, output.columns - 4),
+    })),
     index: 0,
     limit: Math.max(3, output.rows - 5),
     ...listKeys(
@@ -61,14 +66,17 @@ export function choiceOptions<T>(
     ),
     format: chosenLabel(choices.map(({ chosen = '' }) => chosen)),
     footer: footerOf(choices.length, back, output),
-    ...(head === undefined ? {} : { choicesHeader: () => muted(fitted(`  ${head}`, output.columns - 1)) }),
+    ...(head === undefined
+      ? {}
+      : { choicesHeader: () => muted(fitted(`  ${head(output.columns - 4)}`, output.columns - 1)) }),
   }
 }
 
-function escapedChoice<T>({ label, hint, chosen = label.trim(), value }: Choice<T>): Choice<T> {
+function escapedChoice<T>({ label, hint, row, chosen = label.trim(), value }: Choice<T>): Choice<T> {
   return {
     label: escapeText(label),
     ...(hint === undefined ? {} : { hint: escapeText(hint) }),
+    ...(row === undefined ? {} : { row }),
     chosen: escapeText(chosen),
     value,
   }

@@ -111,6 +111,8 @@ export async function rights(desktop: Desktop): Promise<string | undefined> {
   let changed = false
   while (account !== undefined) {
     const now: Account = account
+    // What was changed stays, and no line of each question that was asked for it.
+    screen.tidy()
     const settings = now.role === 'admin' ? [...SETTINGS, HOME] : SETTINGS
     const setting = await screen.choose(
       `What of "${now.name}"?`,

@@ -46,7 +46,9 @@ export async function sessions(desktop: Desktop): Promise<string | undefined> {
     })
     if (chosen === undefined) return ''
     const { id, account, address } = chosen
-    if (!(await screen.confirm(`End session ${id} of "${account}" from ${address}?`))) continue
+    const yes = await screen.confirm(`End session ${id} of "${account}" from ${address}?`)
+    screen.tidy()
+    if (!yes) continue
     await endSession(desktop, id)
     screen.print(`Session ${id} of "${account}" is ended`)
   }

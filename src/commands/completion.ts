@@ -9,6 +9,9 @@ import { splitWords } from './words.ts'
 /** Names of a folder that are looked at. */
 const MOST = 10_000
 
+/** Names that are shown at once: with more, what was there before is gone from the screen. */
+const MOST_SHOWN = 100
+
 /** A word that may stand there, and what follows it once it is the only one. */
 interface Candidate {
   readonly text: string
@@ -48,12 +51,12 @@ function written(candidates: readonly Candidate[], raw: string, typed: string): 
   const inPlace = raw.endsWith(lastName) && candidates.every(({ text }) => isShowable(text))
   if (!inPlace) {
     const folder = typed.slice(0, slash)
-    return [
+    return few(
       candidates.map(({ text, end }) =>
         utf8(quoteWord(folder + text + (end === '/' ? end : '')) + (end === ' ' ? end : '')),
       ),
       utf8(raw),
-    ]
+    )
   }
   const words = candidates.map((one) =>
     utf8(style.write(one.text) + (one.end === '/' ? '/' : '') + ends(one) + (one.end === ' ' ? ' ' : '')),
@@ -63,7 +66,15 @@ function written(candidates: readonly Candidate[], raw: string, typed: string): 
   // Readline would cut a character in two.
   if (/[\ud800-\udbff]$/.test(common))
     return [[common.slice(0, -1)].filter((text) => text !== typedName), typedName]
-  return [words, typedName]
+  return few(words, typedName)
+}
+
+/** `words`, of too many the first; where they go on alike, that alone. */
+function few(words: string[], typed: string): [string[], string] {
+  if (words.length <= MOST_SHOWN) return [words, typed]
+  const common = commonStart(words)
+  if (common !== typed && common !== '') return [[common], typed]
+  return [[...words.slice(0, MOST_SHOWN), `… ${words.length - MOST_SHOWN} more`], typed]
 }
 
 interface Style {
@@ -80,12 +91,15 @@ function styleOf(raw: string): Style {
 }
 
 function commandsLike(typed: string, language: Language): readonly Candidate[] {
-  return language.commands
-    .filter(({ hidden }) => hidden !== true)
-    .flatMap(({ name, aliases = [] }) => [name, ...aliases])
-    .filter((name) => name.startsWith(typed))
-    .sort()
-    .map((text) => ({ text, end: ' ' }))
+  return (
+    language.commands
+      .filter(({ hidden }) => hidden !== true)
+      .flatMap(({ name, aliases = [] }) => [name, ...aliases])
+      // A "?" is quicker typed, and stands for itself in quotes alone.
+      .filter((name) => name.startsWith(typed) && /^\w/.test(name))
+      .sort()
+      .map((text) => ({ text, end: ' ' }))
+  )
 }
 
 async function namesLike(

@@ -60,6 +60,71 @@ test('menu: at 40 columns an account is shown with what it uses, not cut at its 
   await status
 })
 
+test('menu: beside a long name it is told who is an admin and who is disabled, before rights and bars', async () => {
+  const made = await office(0)
+  await made.accounts.create(newAccount('a_name_as_long_as_a_name_can_be1', 'user'))
+  Object.assign(made.usage, { used: 100 * 1024 ** 2, limit: 1020 * 1024 ** 2 })
+  const { session, press, sees } = person(80, 24, 'grace')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  await sees('Esc goes to Exit')
+  press('v\r')
+  const shown = plain(await sees('Esc goes back'))
+  assert.match(shown, /NAME +ROLE +STATE +USED\r\n/)
+  assert.match(shown, /can_be1 +user +active +100 MiB of 1020 MiB\r\n/)
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
+test('menu: the table of accounts is laid out anew when the window changes', async () => {
+  const made = await office(0)
+  Object.assign(made.usage, { used: 100 * 1024 ** 2, limit: 1020 * 1024 ** 2 })
+  const { session, press, sees, resize } = person(100, 24, 'grace')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  await sees('Esc goes to Exit')
+  press('v\r')
+  assert.match(plain(await sees('Esc goes back')), /NAME +ROLE +STATE +RIGHTS +QUOTA +USED/)
+  resize(40)
+  assert.match(
+    plain(await sees('Esc goes back')),
+    /NAME +STATE +USED\r\n.*mallory +active +100 MiB of 1020 MiB/s,
+  )
+  resize(100)
+  assert.match(plain(await sees('Esc goes back')), /NAME +ROLE +STATE +RIGHTS +QUOTA +USED/)
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
+test('menu: one right after the other leaves what was changed, and no line of each question', async () => {
+  const made = await office(0)
+  const { session, press, sees } = person(80, 24, 'grace')
+  const status = menu({ actions: made.actions, now: () => 0 })(session)
+  await sees('Esc goes to Exit')
+  press('ri\r')
+  await sees('Whose rights?')
+  press('ada\r')
+  await sees('What of "ada"?')
+  let drawn = ''
+  for (const count of ['3', '4']) {
+    press('s\r')
+    await sees('or none')
+    press(`${count}\r`)
+    drawn = await sees(`▸ Sessions       ${count} at once`)
+  }
+  const shown = plain(drawn.split('\x1b[H\x1b[J').at(-1)!)
+  const asked = shown.indexOf('?')
+  assert.match(shown.slice(asked), /^\? What of "ada"\?/)
+  assert.doesNotMatch(shown, /or none|✔/)
+  assert.match(shown, /Sessions of "ada": 3 at once\r\nSessions of "ada": 4 at once\r\n\?/)
+  press('\x1b')
+  await sees('Esc goes to Exit')
+  press('e\r')
+  await status
+})
+
 test('menu: a line of the log that does not fit goes on below, and the first can be come to', async () => {
   const made = await office(0)
   const { desk } = await memoryDesk()
