@@ -24,6 +24,62 @@ export class Semaphore {
   }
 }
 
+interface Waiting {
+  readonly name: string
+  readonly go: () => void
+}
+
+/** Lets `most` through at a time; then whoever's name has the fewest under way, of equals the first that came. */
+export class Turns {
+  #free: number
+  readonly #waiting: Waiting[] = []
+  readonly #underWay = new Map<string, number>()
+
+  constructor(most: number) {
+    this.#free = most
+  }
+
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) {
+      this.#free -= 1
+      this.#count(name, 1)
+    } else await new Promise<void>((go) => this.#waiting.push({ name, go }))
+    try {
+      return await work()
+    } finally {
+      this.#count(name, -1)
+      this.#next()
+    }
+  }
+
+  #next(): void {
+    let next = 0
+    for (let at = 1; at < this.#waiting.length; at++)
+      if (this.#has(this.#waiting[at]!.name) < this.#has(this.#waiting[next]!.name)) next = at
+    const [one] = this.#waiting.splice(next, 1)
+    if (one === undefined) this.#free += 1
+    else {
+      this.#count(one.name, 1)
+      one.go()
+    }
+  }
+
+  #has(name: string): number {
+    return this.#underWay.get(name) ?? 0
+  }
+
+  #count(name: string, more: number): void {
+    const count = this.#has(name) + more
+    if (count === 0) this.#underWay.delete(name)
+    else this.#underWay.set(name, count)
+  }
+}
+
+/** Does the work when it is its turn. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+
+export const atOnce: InTurn = (work) => work()
+
 /** One queue for each name; a name nobody waits for costs nothing. */
 export class Lanes {
   readonly #last = new Map<string, Promise<unknown>>()

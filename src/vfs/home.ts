@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
+import { type InTurn, Turns } from '../base/lane.ts'
 import type { Book } from '../quota/book.ts'
 import { errnoOf, fileError } from './errno.ts'
 import type { InFolder } from './in-folder.ts'
@@ -62,6 +63,9 @@ export interface OpenHomes extends Disposable {
   letGo(account: string): boolean
 }
 
+/** fsyncs at a time: of libuv's four threads one is left for logins. */
+const SYNCS = 3
+
 interface Shared {
   readonly book: Book
   readonly inodes: Inodes
@@ -85,6 +89,7 @@ export async function openHomes({
   const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
+  const syncs = new Turns(SYNCS)
 
   async function sharedBy(account: string): Promise<Shared> {
     const book = await openBook(account)
@@ -120,11 +125,12 @@ export async function openHomes({
       const home = join(folder, 'home', account)
       await told(() => makeHome(home))
       const shared = await sharedBy(account)
-      const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder))
+      const inTurn: InTurn = (work) => syncs.run(account, work)
+      const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder, inTurn))
       return staged(metered(local, shared), {
         ...shared,
         account,
-        shelf: openShelf(join(folder, 'staging', account), local.jail),
+        shelf: openShelf(join(folder, 'staging', account), local.jail, inTurn),
         store: uploads,
         openUploads: side,
         sender,

@@ -2,10 +2,11 @@
 import fs from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
+import { atOnce, type InTurn } from '../base/lane.ts'
 import { errnoOf, failure, fileError } from './errno.ts'
 import { fromAfar, type InFolder } from './in-folder.ts'
 import { type Jail, openJail, type Place, type RealPath } from './jail.ts'
-import { openedFile } from './local-file.ts'
+import { type LocalFile, openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import { openPaces, type Paces } from './pace.ts'
 import { pacedFile } from './paced-file.ts'
@@ -40,13 +41,15 @@ export function openLocal(
   mostDescriptor = Number.POSITIVE_INFINITY,
   paces: Paces = openPaces(systemClock),
   inFolder: InFolder = fromAfar,
+  inTurn: InTurn = atOnce,
 ): LocalFileSystem {
   const jail = openJail(home)
+  const paced: Paced = (file, device) => pacedFile(file, paces.of(device), inTurn)
   return {
     jail,
     open: (path, flags, attrs) =>
       jail.walk(path, flags.exclusive !== true, (place) =>
-        openFile(place, path, flags, attrs, mostDescriptor, paces),
+        openFile(place, path, flags, attrs, mostDescriptor, paced),
       ),
     openDirectory: (path) =>
       jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor, inFolder)),
@@ -114,6 +117,9 @@ export function openLocal(
   }
 }
 
+/** A file that answers as the disk of that number has it. */
+type Paced = (file: LocalFile, device: number) => FileHandle
+
 /** Looks at what bears the name before it is opened, and opens exactly that; or makes it, if nothing does. */
 function openFile(
   place: Place,
@@ -121,7 +127,7 @@ function openFile(
   flags: OpenFlags,
   attrs: NewAttrs | undefined,
   mostDescriptor: number,
-  paces: Paces,
+  paced: Paced,
 ): FileHandle {
   if (place.isFolder) throw failure('EISDIR', path)
   const access = accessOf(flags)
@@ -143,7 +149,7 @@ function openFile(
         if (descriptor >= mostDescriptor) fs.closeSync(descriptor)
         keepReserve(descriptor, mostDescriptor)
         const stat = flags.truncate ? undefined : statOf(found)
-        return pacedFile(openedFile(descriptor, path, flags.append === true, stat), paces.of(found.dev))
+        return paced(openedFile(descriptor, path, flags.append === true, stat), found.dev)
       } finally {
         fs.closeSync(inode)
       }
@@ -159,7 +165,7 @@ function openFile(
     try {
       keepReserve(descriptor, mostDescriptor)
       const stat = statOf(fs.fstatSync(descriptor))
-      return pacedFile(openedFile(descriptor, path, flags.append === true, stat), paces.of(stat.dev))
+      return paced(openedFile(descriptor, path, flags.append === true, stat), stat.dev)
     } catch (error) {
       fs.closeSync(descriptor)
       fs.unlinkSync(place.real)

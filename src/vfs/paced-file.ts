@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
+import type { InTurn } from '../base/lane.ts'
 import type { LocalFile } from './local-file.ts'
 import type { Pace } from './pace.ts'
 import type { FileHandle } from './vfs.ts'
@@ -12,7 +13,7 @@ const fstat = promisify(fs.fstat)
  * An open file that answers at once while its disk does, and with promises when that is slow: then it makes its own
  * session wait, which asks one thing after another, and no other.
  */
-export function pacedFile(file: LocalFile, pace: Pace): FileHandle {
+export function pacedFile(file: LocalFile, pace: Pace, inTurn: InTurn): FileHandle {
   /** Where the last write's bytes lay, for those of the next. */
   let memory: Buffer | undefined
 
@@ -44,7 +45,7 @@ export function pacedFile(file: LocalFile, pace: Pace): FileHandle {
     truncate: (size) => pace.now(() => file.truncate(size)),
     stat: () => pace.now(() => file.stat()),
     setstat: (attrs) => pace.now(() => file.setstat(attrs)),
-    sync: () => file.sync(),
+    sync: () => inTurn(() => file.sync()),
     close: () => pace.now(() => file.close()),
     abandon: () => file.abandon(),
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
+import { atOnce, type InTurn } from '../base/lane.ts'
 import { errnoOf, fileError } from './errno.ts'
 import { type Jail, type Place, type RealPath, realPath } from './jail.ts'
 import { type LocalFile, openedFile } from './local-file.ts'
@@ -36,7 +37,7 @@ export interface Shelf {
 }
 
 /** In `folder` (a real path); names on the other side go through the jail. */
-export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
+export function openShelf(folder: string, jail: Pick<Jail, 'walk'>, inTurn: InTurn = atOnce): Shelf {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { dev } = fs.statSync(folder)
 
@@ -46,6 +47,7 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
       use(isBeside(id) ? realPath(place.folder, reservedName(id)) : join(folder, id), place),
     )
   }
+  const syncsInTurn = (file: LocalFile): LocalFile => ({ ...file, sync: () => inTurn(() => file.sync()) })
   function opened(id: string, path: VirtualPath, flags: number, mode = 0): number {
     return at(id, path, (real) => fs.openSync(real, flags | fs.constants.O_NOFOLLOW, mode & 0o777))
   }
@@ -63,13 +65,13 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
         if (made.uid !== uid || made.gid !== gid) giveAway(descriptor, uid, gid)
         // Behind that: it takes the bits away that run a file as its owner.
         fs.fchmodSync(descriptor, mode & 0o7777)
-        return openedFile(descriptor, path, false)
+        return syncsInTurn(openedFile(descriptor, path, false))
       } catch (error) {
         fs.closeSync(descriptor)
         throw error
       }
     },
-    open: (id, path) => openedFile(opened(id, path, fs.constants.O_RDWR), path, false),
+    open: (id, path) => syncsInTurn(openedFile(opened(id, path, fs.constants.O_RDWR), path, false)),
     stat: (id, path) =>
       unlessGone(() =>
         isBeside(id)
@@ -91,8 +93,11 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>): Shelf {
         fs.openSync(`/proc/self/fd/${place.folder}/.`, fs.constants.O_RDONLY),
       )
       try {
-        await new Promise<void>((resolve, reject) =>
-          fs.fsync(descriptor, (error) => (error ? reject(fileError(error, path)) : resolve())),
+        await inTurn(
+          () =>
+            new Promise<void>((resolve, reject) =>
+              fs.fsync(descriptor, (error) => (error ? reject(fileError(error, path)) : resolve())),
+            ),
         )
       } finally {
         fs.closeSync(descriptor)
