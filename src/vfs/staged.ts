@@ -151,7 +151,10 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return then(asked, (isOpen) => {
       if (isOpen && flags.truncate)
         return overwrites.open(now(vfs.realpath(path)), { ...found, size: 0 }, flags)
-      return then(vfs.open(path, flags, attrs), (file) => files.begun(file, path))
+      return then(vfs.open(path, flags, attrs), (file) => {
+        if (flags.truncate) writers.find(found)?.written.resized(0)
+        return files.begun(file, path)
+      })
     })
   }
 

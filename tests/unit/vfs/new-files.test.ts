@@ -154,3 +154,19 @@ test('new file: further out than all bytes can be counted the quota is used up, 
   await file.abandon()
   await balanced(ada)
 })
+
+test('new file: a TRUNC of it by its own session begins it again, its holes too', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  const first = await vfs.open(p('/a'), NEW)
+  await first.write(bytes('much that was written'), 0)
+
+  const again = await vfs.open(p('/a'), NEW)
+  await again.write(bytes('12'), 0)
+  await again.write(bytes('5'), 4)
+
+  assert.equal((await other.stat(p('/a'))).size, 2)
+  for (const handle of [first, again]) await handle.abandon()
+  assert.equal(await onDisk(ada, 'a'), '12')
+  await balanced(ada)
+})
