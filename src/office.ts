@@ -23,7 +23,7 @@ import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
 import { onlyHere, sqlVersions } from './store/sql-versions.ts'
 import type { FreshStore } from './vfs/fresh.ts'
-import { measure } from './vfs/measure.ts'
+import { measure, placeOf } from './vfs/measure.ts'
 import type { UploadStore } from './vfs/uploads.ts'
 
 /** Accounts and all that is done with them, over the database in a VAR: what a server and a console without one share. */
@@ -82,6 +82,7 @@ export async function openOffice({
         measure(join(folder, 'home', account), (id) =>
           uploads.shelved(account).some((file) => file.id === id),
         ),
+      placeOf: (account) => placeOf(join(folder, 'home', account)),
       limitsOf: async (account) => (await accounts.get(account))?.quota,
     }),
   )

@@ -9,6 +9,8 @@ export interface BooksParts {
   readonly ledger: QuotaLedger
   /** Bytes and entries that are really there. */
   readonly measure: (account: string) => Promise<Found>
+  /** Tells one home from another that takes its place, as when a backup is put back; without it there is only one. */
+  readonly placeOf?: (account: string) => string
   readonly limitsOf: (account: string) => Promise<Limits | undefined>
   readonly siblings: Siblings
   readonly clock: Clock
@@ -30,7 +32,14 @@ const FORGET = 'quota forget'
  * The disk is the truth and the ledger remembers it: an account that nobody has counted, or of which a process died
  * with a share, is counted before it is written to, while all who serve it hold still.
  */
-export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksParts): Books {
+export function openBooks({
+  ledger,
+  measure,
+  placeOf = () => 'home',
+  limitsOf,
+  siblings,
+  clock,
+}: BooksParts): Books {
   const books = new Map<string, Promise<Book>>()
   /** From the moment they have a share, before the account is counted: the others may ask already. */
   const shared = new Map<string, Book>()
@@ -39,6 +48,7 @@ export function openBooks({ ledger, measure, limitsOf, siblings, clock }: BooksP
 
   async function load(account: string): Promise<Book> {
     await ledger.setLimits(account, (await limitsOf(account)) ?? { bytes: null, files: null })
+    await ledger.isAt(account, placeOf(account))
     const book = new Book({
       account,
       share: await ledger.open(account),

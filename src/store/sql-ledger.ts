@@ -20,6 +20,7 @@ const TABLES = `
     share INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, process INTEGER NOT NULL,
     used INTEGER NOT NULL DEFAULT 0, reserved INTEGER NOT NULL DEFAULT 0, files INTEGER NOT NULL DEFAULT 0,
     unseen INTEGER NOT NULL DEFAULT 0, held_bytes INTEGER NOT NULL DEFAULT 0, held_files INTEGER NOT NULL DEFAULT 0) STRICT;
+  CREATE TABLE IF NOT EXISTS quota_place (account TEXT PRIMARY KEY, place TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS quota_share_account ON quota_share (account);`
 
 /** What everybody but :share has taken of :account. */
@@ -74,6 +75,9 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
   const removeAccount = database.prepare('DELETE FROM quota_account WHERE account = ?')
   const removeShares = database.prepare('DELETE FROM quota_share WHERE account = ?')
   const unknown = database.prepare('UPDATE quota_account SET known = 0 WHERE account = ?')
+  const place = database.prepare('SELECT place FROM quota_place WHERE account = ?')
+  const setPlace = database.prepare('INSERT OR REPLACE INTO quota_place VALUES (?, ?)')
+  const removePlace = database.prepare('DELETE FROM quota_place WHERE account = ?')
   const counts = database.prepare('SELECT known, counts FROM quota_account WHERE account = ?')
   const holders = database.prepare(
     `SELECT s.share, p.pid, p.start, p.boot FROM quota_share s LEFT JOIN quota_process p USING (process)
@@ -154,11 +158,19 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
       inOneStep(database, () => {
         removeShares.run(account)
         removeAccount.run(account)
+        removePlace.run(account)
       }),
     uncounted(account) {
       const row = counts.get(account) as { known: number; counts: number } | undefined
       if (row === undefined) return undefined
       return row.known === 0 || deadShares(account).length > 0 ? row.counts : undefined
+    },
+    isAt(account, found) {
+      if ((place.get(account) as { place: string } | undefined)?.place === found) return
+      inOneStep(database, () => {
+        setPlace.run(account, found)
+        unknown.run(account)
+      })
     },
     doubt: (account) => void unknown.run(account),
     count: (account, last, { bytes, files }: Found) =>

@@ -106,6 +106,12 @@ export async function measure(
   return { bytes, files }
 }
 
+/** Which folder is at a real path, by what stays when the machine starts anew; '' where there is none. */
+export function placeOf(folder: string): string {
+  const found = fs.statSync(folder, { throwIfNoEntry: false })
+  return found === undefined ? '' : `${found.ino}:${found.birthtimeMs}`
+}
+
 /** A folder that is open becomes one that its owner may list and enter, until this is disposed of. */
 function openUp(folder: number): Disposable {
   const real = `/proc/self/fd/${folder}`

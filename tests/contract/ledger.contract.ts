@@ -68,6 +68,19 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
     assert.deepEqual(await one.ledger.noted('nobody'), nobody)
   })
 
+  test(`${name}: an account whose home is in another place than before is counted again`, async () => {
+    await using world = await open()
+    const { one, two } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 100, files: 2 })
+    await one.ledger.isAt('ada', 'here')
+    const last = (await one.ledger.uncounted('ada'))!
+    assert.equal(await one.ledger.count('ada', last, { bytes: 100, files: 2 }), true)
+
+    await two.ledger.isAt('ada', 'here')
+    assert.equal(await one.ledger.uncounted('ada'), undefined)
+    await two.ledger.isAt('ada', 'there')
+    assert.equal(await one.ledger.uncounted('ada'), last + 1)
+  })
+
   test(`${name}: what two processes hold fits the limit together, to the byte and to the file`, async () => {
     await using world = await open()
     const { a, b } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 100, files: 2 })

@@ -52,6 +52,7 @@ export function late(ledger: QuotaLedger): QuotaLedger {
     remove: (account) => later(() => ledger.remove(account)),
     noted: (account) => later(() => ledger.noted(account)),
     uncounted: (account) => later(() => ledger.uncounted(account)),
+    isAt: (account, place) => later(() => ledger.isAt(account, place)),
     doubt: (account) => later(() => ledger.doubt(account)),
     count: (account, last, found) => later(() => ledger.count(account, last, found)),
     [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose](),
