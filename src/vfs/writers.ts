@@ -1,4 +1,4 @@
-import { type Awaitable, then } from '../base/awaitable.ts'
+import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { keyOf } from './partials.ts'
 import type { Inode } from './uploads.ts'
@@ -69,10 +69,25 @@ export class Writers {
   takeOver(inode: Inode): Awaitable<boolean> {
     const writing = this.find(inode)
     if (writing === undefined) return false
-    this.end(inode)
     const { cut, size } = writing.written
     const [handle] = writing.handles
-    return then(handle !== undefined && cut < size ? handle.truncate(cut) : undefined, () => true)
+    // Until it is cut it is nobody's, and known: whoever looks meanwhile sees what will be left.
+    writing.taken = true
+    writing.session = {}
+    const over = (): true => {
+      this.end(inode)
+      return true
+    }
+    const failed = (error: unknown): never => {
+      this.end(inode)
+      throw error
+    }
+    try {
+      const done = handle !== undefined && cut < size ? handle.truncate(cut) : undefined
+      return isPromise(done) ? done.then(over, failed) : over()
+    } catch (error) {
+      return failed(error)
+    }
   }
 }
 

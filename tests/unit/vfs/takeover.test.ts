@@ -305,6 +305,29 @@ test('resume: a hole that is still to be cut off is not seen by who goes on by s
   assert.equal(await onDisk(ada, 'a'), '123456789')
 })
 
+test('takeover: a third one does not see the hole either that is still to be cut off', async () => {
+  await using ada = await stagedAccount()
+  const [half, again, third] = [await ada.session(), await ada.session(), await ada.session()]
+  const taken = await half.open(p('/a'), NEW)
+  await taken.write(bytes('123'), 0)
+  await taken.write(bytes('789'), 6)
+  const counted = Promise.withResolvers<void>()
+  ada.book.holdStill(counted.promise)
+  const opening = again.open(p('/a'), { write: true })
+
+  const { size } = await third.stat(p('/a'))
+  await refuses('ESTALE', () => taken.write(bytes('4'), 3))
+  counted.resolve()
+  const file = await opening
+  await file.write(bytes('456'), 3)
+  await file.close()
+
+  assert.equal(size, 3)
+  assert.equal(await onDisk(ada, 'a'), '123456')
+  await taken.abandon()
+  assert.ok(!(await isPartial(third, '/a')))
+})
+
 test('resume: a session that gave its upload up does not see a hole either that is still to be cut off', async () => {
   await using ada = await stagedAccount()
   const half = await ada.session()
