@@ -164,7 +164,6 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       return current !== undefined && keyOf(current) === keyOf(old) ? current : undefined
     }
     const handle = undecided(inPlace(file, path), {
-      oldSize: old.size,
       refuse(offset) {
         if (offset === old.size) refuseMix(path)
       },

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
+import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
 import { lengthOf } from './metered-file.ts'
 import type { Overwrite } from './overwrite.ts'
@@ -9,8 +9,6 @@ import type { FileHandle, NewAttrs } from './vfs.ts'
 const SLICE = 256 * 1024
 
 export interface UndecidedParts {
-  /** Bytes of the old file. */
-  readonly oldSize: number
   /** What would mix two contents. EBUSY. */
   readonly refuse: (offset: number) => void
   /** A file to stage into; undefined when it must be done in place. */
@@ -34,7 +32,7 @@ export interface Undecided extends FileHandle {
  * be copied for that, what was staged goes into it instead, and all is done in place. That never makes it longer, so
  * no quota can end it halfway.
  */
-export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: UndecidedParts): Undecided {
+export function undecided(old: FileHandle, { refuse, stage, reopen }: UndecidedParts): Undecided {
   /** Committed: before its CLOSE; the staged handle goes on with the file under its name. */
   let state: 'untouched' | 'staged' | 'in place' | 'committed' = 'untouched'
   let staged: Overwrite | undefined
@@ -48,11 +46,13 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
   let busy: Promise<void> | undefined
   let intoPlace = false
 
+  /** Bytes of the old file now: others may go on with it. */
+  const oldSize = (): number => now(old.stat()).size
   const isStaged = (): boolean => state === 'staged' || state === 'committed'
   const current = (): FileHandle => (isStaged() ? staged! : old)
   /** One that is broken stays staged, so that it is never committed. */
   const staysStaged = (): boolean => state === 'staged' && (whole || staged!.broken)
-  const replaces = (file: Overwrite): boolean => whole || file.size >= oldSize
+  const replaces = (file: Overwrite): boolean => whole || file.size >= oldSize()
   const fail = (error: unknown): never => {
     // What is broken says so itself.
     if (!staged?.broken) failed = error
@@ -173,7 +173,7 @@ export function undecided(old: FileHandle, { oldSize, refuse, stage, reopen }: U
     /** As in POSIX, until it is known that it replaces. */
     stat: () =>
       then(current().stat(), (found) =>
-        state === 'staged' && !whole ? { ...found, size: Math.max(oldSize, found.size) } : found,
+        state === 'staged' && !whole ? { ...found, size: Math.max(oldSize(), found.size) } : found,
       ),
     sync: async () => whenIdle(() => current().sync()),
     close() {

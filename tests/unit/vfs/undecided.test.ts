@@ -41,6 +41,23 @@ test('plain scp: a broken connection leaves the old file', async () => {
   await balanced(ada)
 })
 
+test('without TRUNC: what another one has added since the OPEN stays', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the old one')
+  const file = await one.open(p('/a'), UNTRUNCATED)
+  const added = await two.open(p('/a'), { write: true, append: true })
+  await added.write(bytes(', and more'), 0)
+  await added.close()
+
+  await file.write(bytes('THE OLD ONE'), 0)
+  assert.equal((await one.stat(p('/a'))).size, 21)
+  await file.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'THE OLD ONE, and more')
+  await balanced(ada)
+})
+
 test('plain scp: a WRITE of nothing decides nothing, wherever it goes', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
