@@ -8,7 +8,7 @@ import { type Language, languageOf, usageError } from '../commands/language.ts'
 import { ls } from '../commands/ls.ts'
 import { df, quota } from '../commands/space.ts'
 import { bye, helpFor } from '../commands/table.ts'
-import { splitWords, type Word } from '../commands/words.ts'
+import { splitCommands, type Word } from '../commands/words.ts'
 import type { MoveWishes } from './plans.ts'
 
 /** Moves files for the words that do. Sources as the side they lie on has them, byte strings. */
@@ -129,13 +129,19 @@ export function clientWords(mover: Mover, settings: MoveWishes, home: string): C
   return {
     ...all,
     async runAt(line, there, here) {
-      const [first, ...rest] = splitWords(line)
-      const command = all.find(first?.text ?? '')
-      // What is no word needs no server to be told so.
-      if (command === undefined) return all.run(line, here)
-      if (local.find(command.name) === undefined) return all.run(line, await there(tellsMarks(command, rest)))
-      if (command === put || command === mput) await there(false)
-      await local.run(line, here)
+      for (const words of splitCommands(line)) {
+        const [first, ...rest] = words
+        const command = all.find(first?.text ?? '')
+        // What is no word needs no server to be told so.
+        if (command === undefined) await all.runWords(words, here)
+        else if (local.find(command.name) === undefined)
+          await all.runWords(words, await there(tellsMarks(command, rest)))
+        else {
+          if (command === put || command === mput) await there(false)
+          await local.runWords(words, here)
+        }
+        if (here.over) return
+      }
     },
     isLocal(line) {
       const [first = '', ...rest] = line.trimStart().split(/\s+/)

@@ -29,8 +29,7 @@ export async function complete(
   cwd: VirtualPath,
 ): Promise<[string[], string]> {
   const bytes = Buffer.from(line).toString('latin1')
-  const raw = lastWord(bytes)
-  const before = bytes.slice(0, bytes.length - raw.length).trim()
+  const { raw, before } = lastWord(bytes)
   const verb = language.find(before.split(/\s/)[0] ?? '')?.name
   if (before === '' || verb === 'help') return written(commandsLike(raw, language), raw, raw)
   const typed = unquoted(raw)
@@ -128,8 +127,9 @@ async function namesLike(
   return found.sort((a, b) => (a.text < b.text ? -1 : 1))
 }
 
-/** The last word as it was typed, with its quotes; '' after a blank. */
-function lastWord(line: string): string {
+/** The last word as it was typed, with its quotes, '' after a blank; and what of its command is before it. */
+function lastWord(line: string): { readonly raw: string; readonly before: string } {
+  let command = 0
   let start = 0
   let quote = ''
   for (let at = 0; at < line.length; at++) {
@@ -137,9 +137,10 @@ function lastWord(line: string): string {
     if (character === '\\' && quote !== "'") at++
     else if (quote !== '') quote = character === quote ? '' : quote
     else if (character === "'" || character === '"') quote = character
+    else if (character === ';' || character === '&') command = start = at + 1
     else if (character === ' ' || character === '\t') start = at + 1
   }
-  return line.slice(start)
+  return { raw: line.slice(start), before: line.slice(command, start).trim() }
 }
 
 function openQuote(raw: string): '' | "'" | '"' {

@@ -6,13 +6,15 @@ import { nearest } from '../base/units.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { fitsBeside, pairs, wrapped } from './layout.ts'
 import { expand, isPattern } from './patterns.ts'
-import { splitWords } from './words.ts'
+import { splitCommands, type Word } from './words.ts'
 
 export interface Language {
   readonly commands: readonly Command[]
   find(word: string): Command | undefined
-  /** Runs a line (a byte string): words, patterns, options. Throws OpError; EUSAGE when the words are off. */
+  /** Runs a line (a byte string): commands up to the first that fails. Throws OpError; EUSAGE when the words are off. */
   run(line: string, context: CommandContext): Promise<void>
+  /** One of its commands: words, patterns, options. */
+  runWords(words: readonly Word[], context: CommandContext): Promise<void>
 }
 
 export function languageOf(commands: readonly Command[]): Language {
@@ -24,7 +26,12 @@ export function languageOf(commands: readonly Command[]): Language {
     commands,
     find: (word) => table.get(word),
     async run(line, context) {
-      const [first, ...rest] = splitWords(line)
+      for (const words of splitCommands(line)) {
+        await this.runWords(words, context)
+        if (context.over) return
+      }
+    },
+    async runWords([first, ...rest], context) {
       if (first === undefined) return
       const command = table.get(first.text)
       if (command === undefined) throw unknownCommand(first.text, commands)

@@ -14,7 +14,19 @@ export interface Word {
  * where a quote was left open.
  */
 export function splitWords(line: string): readonly Word[] {
-  const words: Word[] = []
+  return split(line, false)[0]!
+}
+
+/**
+ * The commands of a line, joined by `;` or `&&` outside quotes as at a Unix prompt, each as words. EUSAGE also for
+ * what else a Unix shell would do: as names such words would be read or removed.
+ */
+export function splitCommands(line: string): readonly (readonly Word[])[] {
+  return split(line, true).filter(({ length }) => length > 0)
+}
+
+function split(line: string, joined: boolean): readonly (readonly Word[])[] {
+  const commands: Word[][] = [[]]
   let text = ''
   let quoted = new Set<number>()
   let inWord = false
@@ -24,7 +36,7 @@ export function splitWords(line: string): readonly Word[] {
     inWord = true
   }
   const end = (): void => {
-    if (inWord) words.push({ text, quoted })
+    if (inWord) commands.at(-1)!.push({ text, quoted })
     text = ''
     quoted = new Set()
     inWord = false
@@ -54,10 +66,22 @@ export function splitWords(line: string): readonly Word[] {
         const escapes = character === '"' && line[at] === '\\' && '"\\$`'.includes(line[at + 1] ?? ' ')
         put(line[escapes ? ++at : at]!, true)
       }
+    } else if (joined && ';&|<>'.includes(character)) {
+      if (character !== ';' && !line.startsWith('&&', at)) throw noShell(character)
+      if (character === '&') at += 1
+      end()
+      commands.push([])
     } else put(character, false)
   }
   end()
-  return words
+  return commands
+}
+
+function noShell(character: string): OpError {
+  return new OpError(
+    'EUSAGE',
+    `"${character}" means nothing here: there is no Unix shell, see help. To have it in a name, put the name in quotes`,
+  )
 }
 
 function notClosed(quote: string, line: string, at: number): OpError {

@@ -1,5 +1,5 @@
 import type { Awaitable } from '../base/awaitable.ts'
-import { isOpError, OpError } from '../base/error.ts'
+import { isOpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
 import type { CommandContext } from '../commands/command.ts'
 import { sentenceOf, statusOfError } from '../commands/failed.ts'
@@ -35,10 +35,7 @@ export function exec(parts: ExecParts): SessionHandler {
     using terminal = pty && openTerminal(session, pty)
     return await runPlain(session, parts, terminal, async (context) => {
       if (command.trim() === KEEP_GOING) return runScript(parts.language, context, true)
-      for (const line of commandsOf(command)) {
-        await parts.language.run(line, context)
-        if (context.over) break
-      }
+      await parts.language.run(command, context)
       return 0
     })
   }
@@ -130,27 +127,3 @@ function onTerminal(context: CommandContext, terminal: Terminal, stop: () => voi
 }
 
 const CANCELLING: ReadonlySet<string> = new Set(['INT', 'TERM', 'HUP', 'QUIT'])
-
-/** One line, or several joined by `&&` or `;` outside quotes, as scripts write `cd x && ls`. */
-function commandsOf(command: string): readonly string[] {
-  const lines: string[] = []
-  let start = 0
-  let quote = ''
-  for (let at = 0; at < command.length; at++) {
-    const character = command[at]!
-    if (character === '\\' && quote !== "'") at++
-    else if (quote !== '') quote = character === quote ? '' : quote
-    else if (character === "'" || character === '"') quote = character
-    else if (character === ';' || command.startsWith('&&', at)) {
-      lines.push(command.slice(start, at))
-      at += character === ';' ? 0 : 1
-      start = at + 1
-    } else if (character === '|' || character === '>' || character === '<' || character === '&') {
-      throw new OpError(
-        'EUSAGE',
-        `"${character}" means nothing here: there is no Unix shell, see help. To have it in a name, put the name in quotes`,
-      )
-    }
-  }
-  return [...lines, command.slice(start)]
-}

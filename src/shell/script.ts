@@ -2,7 +2,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import type { CommandContext } from '../commands/command.ts'
 import { sentenceOf, statusOfError } from '../commands/failed.ts'
 import type { Language } from '../commands/language.ts'
-import { splitWords } from '../commands/words.ts'
+import { splitCommands, type Word } from '../commands/words.ts'
 
 /** Longest line that is taken, in bytes. */
 export const MOST_LINE = 8 * 1024
@@ -25,17 +25,21 @@ export async function runScript(
   let failed = 0
   for (let number = 1; !inner.over; number++) {
     let line: string | undefined
+    let commands: readonly (readonly Word[])[] | undefined
     try {
       line = await source.line()
       if (context.signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
       if (line === undefined) return failed
-      if (line.trim() !== '' && !line.trimStart().startsWith('#')) await language.run(line, inner)
+      if (line.trimStart().startsWith('#')) continue
+      commands = splitCommands(line)
+      for (; commands.length > 0 && !inner.over; commands = commands.slice(1))
+        await language.runWords(commands[0]!, inner)
     } catch (error) {
       if (!isOpError(error) || context.signal.aborted) throw error
       await context.complain(`Line ${number}: ${sentenceOf(error)}`)
       failed ||= statusOfError(error)
       if (!keepGoing || line === undefined) return failed
-      if (isPut(line)) {
+      if (commands?.some(isPut) ?? /\bput\b/.test(line)) {
         await context.complain(
           'What follows a put that failed cannot be told from commands: the script ends here',
         )
@@ -94,11 +98,6 @@ class ScriptInput {
   }
 }
 
-function isPut(line: string): boolean {
-  try {
-    return splitWords(line)[0]?.text === 'put'
-  } catch (error) {
-    if (isOpError(error)) return false
-    throw error
-  }
+function isPut([first]: readonly Word[]): boolean {
+  return first?.text === 'put'
 }

@@ -152,6 +152,22 @@ const TABLE: readonly Case[] = [
   { words: 'quota', status: 0, out: /of 1 GiB used/ },
   { words: '-k', input: 'ls nothing\npwd\nlz\n', status: 1, out: '/\n', error: /Line 1: [\s\S]*Line 3: / },
   { words: '-k', input: 'put full\nrm -r /\n', status: 1, out: '', error: /cannot be told from commands/ },
+  // The bytes of a put that was not come to are no lines either.
+  {
+    words: '-k',
+    input: 'cd nothing; put x --size 9\nrm full/x\n',
+    status: 1,
+    out: '',
+    error: /cannot be told from commands/,
+  },
+  {
+    words: '-k',
+    input: "put 'x --size 9\nrm full/x\n",
+    status: 2,
+    out: '',
+    error: /not closed\nWhat follows a put that failed/,
+  },
+  { words: '-k', input: 'pwd; cd full && pwd\npwd\n', status: 0, out: '/\n/full\n/full\n' },
 ]
 
 test('ssh exec: each command has its answer and its status', { skip }, async (t) => {

@@ -158,7 +158,7 @@ for (const columns of [80, 40])
       'sha256 notes.txt x',
       'put a b c',
       'quota --nothing',
-      'pwd; ls',
+      'pwd | ls',
     ],
     columns,
     60,
