@@ -42,12 +42,11 @@ export function goneOn(
   }
   return then(vfs.open(path, { read: true, write: true }), (file) => {
     const begun = (): FileHandle => unfinished.begun(file, path)
-    if (!there.partial) return onceWritten(file, begun)
     const taken = (): Awaitable<FileHandle> => {
       if (unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
       return then(unfinished.takeOver(there, true), begun)
     }
-    return onceWritten(file, taken, { close: true })
+    return onceWritten(file, taken, { close: there.partial === true })
   })
 }
 

@@ -305,6 +305,22 @@ test('resume: a hole that is still to be cut off is not seen by who goes on by s
   assert.equal(await onDisk(ada, 'a'), '123456789')
 })
 
+test('resume: a complete file that another one went on with since the proof is not written into', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', 'the beginning')
+  const resumed = await one.resume(p('/a'), 13)
+  const added = await two.open(p('/a'), { write: true, append: true })
+  await added.write(bytes(' of another one'), 0)
+  await added.close()
+
+  await refuses('ESTALE', () => resumed.write(bytes(' of mine'), 13), /went on meanwhile: begin again$/)
+  await resumed.close()
+
+  assert.equal(await onDisk(ada, 'a'), 'the beginning of another one')
+  assert.ok(!(await isPartial(one, '/a')))
+})
+
 test('takeover: a third one does not see the hole either that is still to be cut off', async () => {
   await using ada = await stagedAccount()
   const [half, again, third] = [await ada.session(), await ada.session(), await ada.session()]
