@@ -13,6 +13,8 @@ export interface ConsoleParts {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
+  /** Before anything is made in the folder. */
+  readonly becomeOwner: () => void
   /** The accounts without a server, under the lock. */
   readonly openOffice: () => Promise<Office>
 }
@@ -26,6 +28,7 @@ export async function runConsole(argv: readonly string[], parts: ConsoleParts): 
   const words = keyFilesRead(argv)
   const status = await askServer(parts.folder, words, io)
   if (status !== undefined) return status
+  parts.becomeOwner()
   using _ = takeLock(parts.folder)
   await using office = await parts.openOffice()
   return await runWords(words, CONSOLE, { actions: office.actions, now: office.clock.now }, io)

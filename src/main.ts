@@ -24,6 +24,7 @@ import { isWorker } from './member.ts'
 import { openOffice } from './office.ts'
 import { operatorScreen } from './operator.ts'
 import { ownFilesError } from './own-files.ts'
+import { becomeOwner } from './owner.ts'
 import { oldWorkersGone, type Serving, serveAlone, serveByCrew, toldGuard } from './serving.ts'
 import { guardRules, type LiveSettings, liveSettings, printSettings, type Settings } from './settings.ts'
 import { work } from './worker.ts'
@@ -51,6 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
       stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
+      becomeOwner: () => becomeOwner(settings.var, process),
       openOffice: open,
     })
   }
