@@ -46,6 +46,15 @@ interface Seat {
   readonly throttle: Throttle
 }
 
+/** Tells the session why it is not served, with its exit status. What is no refusal goes on. */
+export async function refuse({ request, channel, log }: Session, error: unknown): Promise<number> {
+  if (!isOpError(error)) throw error
+  log.info('session refused', { code: error.code, message: error.message })
+  const end = request.type !== 'subsystem' && request.pty !== undefined ? '\r\n' : '\n'
+  await channel.writeError(Buffer.from(`${escapeText(error.message)}${end}`))
+  return 1
+}
+
 export function openDoor({ accounts, homes, clock, transfers, fresh: making }: DoorParts): Door {
   const seats = new Map<string, Seat>()
   const makers = new Map<string, Fresh>()
@@ -81,7 +90,7 @@ export function openDoor({ accounts, homes, clock, transfers, fresh: making }: D
 
   return {
     admit: (next) => async (session) => {
-      const { identity, request, channel, log } = session
+      const { identity } = session
       using taken = takeSeat(identity.account)
       const { seat } = taken
       try {
@@ -89,11 +98,7 @@ export function openDoor({ accounts, homes, clock, transfers, fresh: making }: D
         checkCap(account, seat.sessions)
         seat.throttle.set(account.rate)
       } catch (error) {
-        if (!isOpError(error)) throw error
-        log.info('session refused', { code: error.code, message: error.message })
-        const end = request.type !== 'subsystem' && request.pty !== undefined ? '\r\n' : '\n'
-        await channel.writeError(Buffer.from(`${escapeText(error.message)}${end}`))
-        return 1
+        return refuse(session, error)
       }
       return await next(session)
     },

@@ -11,6 +11,7 @@ import type { Log } from './base/log.ts'
 import type { Siblings } from './base/siblings.ts'
 import type { Claimed } from './claims.ts'
 import { openDesk } from './desk.ts'
+import { refuse } from './door.ts'
 import { openFarDoor } from './far-door.ts'
 import { serveFar } from './far-session.ts'
 import { type Holdings, openHoldings } from './holdings.ts'
@@ -201,13 +202,22 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
   await Promise.all([replaced ? service.porch.retire(ms) : service.porch.drain(ms), door.drain(ms)])
 }
 
-/** A session is served where its account is, be it in another process. */
-function placed(holdings: Holdings, self: number, pathOf: (owner: number) => string) {
+/** A session is served where its account is, be it in another process. Where that cannot be known now, it says so. */
+export function placed(
+  holdings: Pick<Holdings, 'whose' | 'enter'>,
+  self: number,
+  pathOf: (owner: number) => string,
+) {
   return (handler: SessionHandler): SessionHandler =>
     async (session) => {
       const { account } = session.identity
       for (let moves = 0; moves < MOST_MOVES; moves++) {
-        const owner = await holdings.whose(account)
+        let owner: number
+        try {
+          owner = await holdings.whose(account)
+        } catch (error) {
+          return refuse(session, error)
+        }
         if (owner === self) {
           using here = holdings.enter(account)
           if (here !== undefined) return await handler(session)
@@ -216,7 +226,10 @@ function placed(holdings: Holdings, self: number, pathOf: (owner: number) => str
         const status = await serveFar(session, pathOf(owner))
         if (status !== undefined) return status
       }
-      throw new OpError('EBUSY', `"${account}" moves from process to process`)
+      return refuse(
+        session,
+        new OpError('EBUSY', `"${account}" moves from process to process: try again in a moment`),
+      )
     }
 }
 
