@@ -6,7 +6,7 @@ import { laidOut } from '../commands/elsewhere.ts'
 import { wrapped } from '../commands/layout.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { LiveTransfers } from '../transfer/live.ts'
-import type { VirtualFileSystem } from '../vfs/vfs.ts'
+import type { FileHandle, VirtualFileSystem } from '../vfs/vfs.ts'
 import { CANCEL, Frame, type Header, hexHeader, receiverReady } from '../zmodem/frames.ts'
 import { MOST_SIZE, type ZmodemLine } from '../zmodem/line.ts'
 import { FrameReader } from '../zmodem/reader.ts'
@@ -40,7 +40,7 @@ export interface TransferParts {
   readonly log: (event: string, fields: Readonly<Record<string, string | number>>) => void
 }
 
-interface OpenedFile extends OutgoingFile {
+interface OfferedFile extends OutgoingFile {
   readonly size: number
 }
 
@@ -117,24 +117,30 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
     terminal.print(`${wrapped(sentence, terminal.output.columns)}\n`)
 
   /** A receiver that goes on with what it has is believed, for the file is its own; but then it can see for itself. */
-  async function outcome({ name, file, size }: OpenedFile, { from, proved }: SentFile): Promise<string> {
+  async function outcome(offered: OfferedFile, { from, proved, refusal }: SentFile): Promise<string> {
+    const { name, size } = offered
+    if (refusal !== undefined) return refusal.message
     if (from === undefined) return `Your side did not want "${shown(name)}": it may be there already`
     if (from === 0) return `Sent "${shown(name)}"`
     const sent = `Sent "${shown(name)}" from byte ${from} on`
     if (proved) return sent
-    const md5 = await hash.of(account, file, { algorithm: 'md5', offset: 0, length: size }, parts.signal())
+    const file = await offered.open()
+    let md5: Uint8Array
+    try {
+      md5 = await hash.of(account, file, { algorithm: 'md5', offset: 0, length: size }, parts.signal())
+    } finally {
+      await file.close()
+    }
     return `${sent}. Your side did not say what it had before that: compare what md5sum makes of it there, ${Buffer.from(md5).toString('hex')} is right`
   }
 
   return {
     async send(files, tell) {
-      const opened: OpenedFile[] = []
-      await using open = new AsyncDisposableStack()
+      const offered: OfferedFile[] = []
       for (const { name, path } of files) {
-        const file = await vfs.open(path, { read: true })
-        open.defer(() => file.close())
-        const { size } = await file.stat()
-        opened.push({ name, file, size })
+        const open = () => vfs.open(path, { read: true })
+        const size = await sizeOf(await open())
+        offered.push({ name, open, size })
         if (size > MOST_SIZE) {
           throw new OpError(
             'EFBIG',
@@ -143,17 +149,17 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
           )
         }
       }
-      const sizes = opened.map(({ size }, at) => ({ path: files[at]!.path, size }))
+      const sizes = offered.map(({ size }, at) => ({ path: files[at]!.path, size }))
       const sent = await withLine(async (line) => {
         const opening = hexHeader(Frame.rqinit)
         const ready = await answer(line, opening, ({ type }) => type === Frame.rinit, tell, {
           verb: 'get',
           files: sizes,
         })
-        return ready && sendFiles(line, ready, opened, parts.signal())
+        return ready && sendFiles(line, ready, offered, parts.signal())
       })
       if (sent !== undefined) await letsGo(parts.signal())
-      for (const [at, one] of (sent ?? []).entries()) await say(await outcome(opened[at]!, one))
+      for (const [at, one] of (sent ?? []).entries()) await say(await outcome(offered[at]!, one))
     },
     async receive({ cwd, name, force }, tell) {
       const refusals: string[] = []
@@ -171,6 +177,14 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
         await say(`${count === 1 ? 'One file' : `${count} files`} stored`)
       for (const sentence of refusals) await say(sentence)
     },
+  }
+}
+
+async function sizeOf(file: FileHandle): Promise<number> {
+  try {
+    return (await file.stat()).size
+  } finally {
+    await file.close()
   }
 }
 

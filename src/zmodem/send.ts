@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
-import { OpError } from '../base/error.ts'
+import type { Awaitable } from '../base/awaitable.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { readFrom } from '../transfer/read.ts'
 import type { FileHandle } from '../vfs/vfs.ts'
@@ -13,7 +14,8 @@ const BURST = 64 * 1024
 export interface OutgoingFile {
   /** A byte string: one name. */
   readonly name: string
-  readonly file: FileHandle
+  /** Opens it when its turn comes: thousands at once would take the server's descriptors. */
+  open(): Awaitable<FileHandle>
 }
 
 /** What became of a file. */
@@ -22,6 +24,8 @@ export interface SentFile {
   readonly from: number | undefined
   /** It asked for the CRC of what it has already (ZCRC), which not every receiver does. */
   readonly proved: boolean
+  /** Why it could not be opened: it was not offered. */
+  readonly refusal?: OpError
 }
 
 /** Sends files to the receiver that answered with `ready` (ZRINIT). ECANCELED, EIO; EINVAL: it asks for what is not there. */
@@ -34,7 +38,18 @@ export async function sendFiles(
   const writer = new FrameWriter((ready.flags & ESCAPE_CONTROLS) !== 0, (ready.flags & CAN_CRC32) !== 0)
   const window = ready.position & 0xffff
   const sent: SentFile[] = []
-  for (const { name, file } of files) sent.push(await sendFile(line, writer, window, name, file, signal))
+  for (const { name, open } of files) {
+    const file = await opened(open)
+    if (file instanceof OpError) {
+      sent.push({ from: undefined, proved: false, refusal: file })
+      continue
+    }
+    try {
+      sent.push(await sendFile(line, writer, window, name, file, signal))
+    } finally {
+      await file.close()
+    }
+  }
   for (let tries = 0; tries < TRIES; tries++) {
     await line.write(hexHeader(Frame.fin))
     const answer = await line.reader.header(PATIENCE_MS)
@@ -42,6 +57,15 @@ export async function sendFiles(
   }
   await line.write(Buffer.from('OO'))
   return sent
+}
+
+async function opened(open: OutgoingFile['open']): Promise<FileHandle | OpError> {
+  try {
+    return await open()
+  } catch (error) {
+    if (!isOpError(error) || error.code === 'ECANCELED') throw error
+    return error
+  }
 }
 
 async function sendFile(

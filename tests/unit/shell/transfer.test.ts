@@ -64,7 +64,11 @@ function terminalThat(answers: readonly Uint8Array[], vfs: TinyVfs, written = (_
     log: () => {},
   })
   return {
-    get: (name: string) => send([{ name, path: virtualPath(name) }], []),
+    get: (...names: readonly string[]) =>
+      send(
+        names.map((name) => ({ name, path: virtualPath(name) })),
+        [],
+      ),
     shown: () => shown,
     stop: () => stop.abort(),
     [Symbol.dispose]: () => terminal[Symbol.dispose](),
@@ -175,4 +179,38 @@ test('terminal get: a file whose disk fails while it is looked at is closed', as
   await assert.rejects(terminal.get('a'), (error) => isOpError(error, 'EIO'))
 
   assert.deepEqual(vfs.calls, ['close /a'])
+})
+
+/** Tells how many files were open at the most, and how many are. */
+class CountingVfs extends TinyVfs {
+  now = 0
+  most = 0
+
+  override open(path: VirtualPath, flags: OpenFlags): FileHandle {
+    const file = super.open(path, flags)
+    this.now += 1
+    this.most = Math.max(this.most, this.now)
+    return {
+      ...file,
+      close: () => {
+        this.now -= 1
+        return file.close()
+      },
+    }
+  }
+}
+
+test('terminal get: of many files one is open at a time, and one that is gone meanwhile is told', async () => {
+  const vfs = new CountingVfs()
+  for (const name of ['/a', '/b', '/c']) vfs.put(name, 'what is sent')
+  const takes = [hexHeader(Frame.rpos, 0), receiverReady()]
+  const answers = [receiverReady(), ...takes, ...takes, hexHeader(Frame.fin)]
+  using terminal = terminalThat(answers, vfs, (text) => {
+    if (text.includes('B00')) vfs.unlink(virtualPath('/b'))
+  })
+
+  await terminal.get('a', 'b', 'c')
+
+  assert.deepEqual([vfs.most, vfs.now], [1, 0])
+  assert.match(terminal.shown(), /Sent "a"\r\n[^\n]*"\/b"[^\n]*\r\nSent "c"\r\n/)
 })

@@ -19,7 +19,7 @@ function send(answers: readonly (Uint8Array | undefined)[], content = CONTENT, w
   vfs.put('/a', content)
   const peer = zmodemPeer(answers)
   const ready: Header = { type: Frame.rinit, position: window, flags: CAN_CRC32 }
-  const files = [{ name: 'a', file: vfs.open(virtualPath('/a'), { read: true }) }]
+  const files = [{ name: 'a', open: () => vfs.open(virtualPath('/a'), { read: true }) }]
   const sent = sendFiles(peer.line, ready, files, new AbortController().signal)
   return { ...peer, sent }
 }
