@@ -47,12 +47,17 @@ interface Seat {
 }
 
 /** Tells the session why it is not served, with its exit status. What is no refusal goes on. */
-export async function refuse({ request, channel, log }: Session, error: unknown): Promise<number> {
+export async function refuse(session: Session, error: unknown): Promise<number> {
   if (!isOpError(error)) throw error
-  log.info('session refused', { code: error.code, message: error.message })
-  const end = request.type !== 'subsystem' && request.pty !== undefined ? '\r\n' : '\n'
-  await channel.writeError(Buffer.from(`${escapeText(error.message)}${end}`))
+  session.log.info('session refused', { code: error.code, message: error.message })
+  await tell(session, error.message)
   return 1
+}
+
+/** A sentence for who is served, on a line of its own. ECANCELED. */
+export async function tell({ request, channel }: Session, sentence: string): Promise<void> {
+  const isTyped = request.type !== 'subsystem' && request.pty !== undefined
+  await channel.writeError(Buffer.from(`${escapeText(sentence)}${isTyped ? '\r\n' : '\n'}`))
 }
 
 export function openDoor({ accounts, homes, clock, transfers, fresh: making }: DoorParts): Door {

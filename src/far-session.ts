@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Identity, Origin } from './accounts/account.ts'
 import type { Awaitable } from './base/awaitable.ts'
+import { tell } from './door.ts'
 import { FRAME, type FrameKind, readFrames, writeFrame, writeJson } from './far-frames.ts'
 import type { PacketPort, Session } from './ssh/session.ts'
 
@@ -67,6 +68,8 @@ export async function serveFar(session: Session, path: string): Promise<number |
   if (!session.signal.aborted) socket.destroy()
   if (status !== LOST) return status
   session.log.warn('session cut', { why: 'the process with its files has ended' })
+  // Gone meanwhile, it hears nothing.
+  await tell(session, 'The process that served your files has ended: try again in a moment').catch(() => {})
   return 1
 }
 

@@ -58,12 +58,14 @@ test('far session: a frame that cannot be ends the session, not the process with
   await once(other, 'listening')
   t.after(() => other.close())
   const { log, errors } = keptLog()
-  const served = serveFar(memorySession({ log }).session, path)
+  const { session, channel } = memorySession({ log })
+  const served = serveFar(session, path)
   const socket = await come.promise
 
   socket.write(RUBBISH)
 
   assert.equal(await served, 1)
+  assert.equal(channel.errors, 'The process that served your files has ended: try again in a moment\n')
   await once(socket, 'close')
   assert.deepEqual(errors, ['frame refused: Error: A frame of kind 9'])
 })
