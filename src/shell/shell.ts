@@ -23,6 +23,9 @@ export interface ShellParts extends ExecParts {
   readonly idleMs: () => number
 }
 
+/** Lines that are remembered of an account. */
+const MOST_HISTORY = 500
+
 /** The session handler of "shell" for users: a prompt on a terminal, or lines from a pipe. Leaves with 0. */
 export function shell(parts: ShellParts): SessionHandler {
   return async (session) => {
@@ -194,7 +197,7 @@ async function converse(
   return session.signal.aborted ? 130 : 0
 }
 
-/** Lines edited on the terminal; `history` is kept true. */
+/** Lines edited on the terminal; `history`, which the account's other sessions add to as well, is kept true. */
 function openLines(
   terminal: Terminal,
   history: string[],
@@ -205,7 +208,7 @@ function openLines(
     output: terminal.output,
     terminal: true,
     history: [...history],
-    historySize: 500,
+    historySize: MOST_HISTORY,
     removeHistoryDuplicates: true,
     escapeCodeTimeout: 100,
     completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
@@ -216,7 +219,12 @@ function openLines(
     },
   })
   keepRows(lines, terminal)
-  lines.on('history', (now: string[]) => history.splice(0, history.length, ...now))
+  // What was typed in another session meanwhile stays.
+  lines.on('history', ([newest]: string[]) => {
+    if (newest === undefined) return
+    const others = history.filter((line) => line !== newest)
+    history.splice(0, history.length, newest, ...others.slice(0, MOST_HISTORY - 1))
+  })
   // Without a listener ^Z would stop the whole server.
   lines.on('SIGTSTP', () => {})
   lines.on('SIGCONT', () => {})

@@ -15,7 +15,7 @@ const IDLE_MS = 60_000
 const TURNS = 300
 
 /** A shell at a terminal; keys go in by `type`, and what it shows comes out by `shown`. */
-function openShell(idleMs = IDLE_MS) {
+function openShell(idleMs = IDLE_MS, history: string[] = []) {
   const { session, channel, abort } = memorySession()
   const vfs = new TinyVfs()
   vfs.put('/x', 'x')
@@ -50,7 +50,7 @@ function openShell(idleMs = IDLE_MS) {
       of: (_account, _file, _what, signal) => unlessAborted(new Promise(() => {}), signal!),
       async [Symbol.asyncDispose]() {},
     },
-    history: () => [],
+    history: () => history,
     idleMs: () => idleMs,
     now: () => 0,
   })
@@ -203,3 +203,17 @@ for (const line of ['put', 'md5 x'])
     }
     assert.match(ada.shown().slice(begun), /:\/>/)
   })
+
+test('shell: the lines of two sessions of an account are remembered, each once', async () => {
+  const history = ['old']
+  await using one = openShell(IDLE_MS, history)
+  await using other = openShell(IDLE_MS, history)
+  await settle()
+
+  await one.type('pwd\r')
+  await other.type('ls x\r')
+  await one.type('old\r')
+  await other.type('cd\r')
+
+  assert.deepEqual(history, ['cd', 'old', 'ls x', 'pwd'])
+})
