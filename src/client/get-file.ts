@@ -99,7 +99,8 @@ async function alreadyThere(
   if (here.kind === 'directory')
     throw new OpError('EISDIR', `"${target.name}" is a folder here: name a file, or remove it`)
   if (wishes.force && (wishes.restart || here.size !== there.size)) return undefined
-  const theirs = here.size === there.size ? await hashes.md5(source) : undefined
+  const md5 = here.size > SMALL ? hashes.md5 : hashes.ofSmall
+  const theirs = here.size === there.size ? await md5(source) : undefined
   const file = theirs === undefined ? undefined : await target.vfs.open(target.path, { read: true })
   const ours = file && (await localMd5(file, here.size, parts))
   await file?.close()
@@ -195,7 +196,7 @@ async function fetch(
     const theirs = !verifies
       ? undefined
       : ((await (early ?? line.hashes.ofOpen(line.vfs.session, remote))) ??
-        (large ? undefined : await line.hashes.md5(source)))
+        (large ? undefined : await line.hashes.ofSmall(source)))
     if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs, '--restart')
     if (wishes.preserve)
       await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })

@@ -29,7 +29,7 @@ export async function getSmall(
   ])
   if (count < size || now.size !== size || now.mtime !== told.mtime) return undefined
   const ours = verifies ? createHash('md5').update(bytes).digest('hex') : undefined
-  const theirs = verifies ? (hash ?? (await line.hashes.md5(source))) : undefined
+  const theirs = verifies ? (hash ?? (await line.hashes.ofSmall(source))) : undefined
   if (theirs !== undefined && ours !== theirs) throw mismatch(target.name, ours!, theirs, '--restart')
 
   const { part } = target

@@ -162,7 +162,8 @@ async function send(
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)
     await Promise.all(closing)
-    const late = verifies && theirs === undefined ? await line.hashes.md5(target) : theirs
+    const whole = size > SMALL ? line.hashes.md5 : line.hashes.ofSmall
+    const late = verifies && theirs === undefined ? await whole(target) : theirs
     if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late, '-f')
     return {
       did: 'moved',
@@ -223,7 +224,12 @@ async function decide(
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
   const theirs = there && {
     size: there.size,
-    md5: (bytes: number) => hashes.md5(target, bytes === there.size ? undefined : bytes),
+    md5: (bytes: number) =>
+      bytes < there.size
+        ? hashes.md5(target, bytes)
+        : bytes > SMALL
+          ? hashes.md5(target)
+          : hashes.ofSmall(target),
   }
   // A server of another kind does not tell what a try left: what is shorter may be that.
   const isPart = async (): Promise<boolean> =>

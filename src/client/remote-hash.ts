@@ -5,11 +5,14 @@ import { Builder } from '../wire/builder.ts'
 import { kept } from './kept.ts'
 import type { RemoteFile } from './remote-file.ts'
 import { openSession, type SftpSession } from './sftp-session.ts'
+import { sumsTogether } from './sums-together.ts'
 
 /** MD5s that the server makes of its own files, where it can. */
 export interface RemoteHashes {
   /** Of a file's first `bytes`, or all of it; undefined when this server cannot tell. */
   md5(path: VirtualPath, bytes?: number): Promise<string | undefined>
+  /** Of a whole file that is small: with others that are asked for meanwhile. */
+  ofSmall(path: VirtualPath): Promise<string | undefined>
   /** Of a file that is open, written or not; undefined when this server cannot tell of open files. */
   ofOpen(session: SftpSession, file: RemoteFile): Promise<string | undefined>
 }
@@ -28,6 +31,7 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
   )
   let noExec = false
   let noHead = false
+  let hasTold = false
 
   async function bySum(command: string): Promise<string | undefined> {
     const { status, stdout } = await dialed.exec(command)
@@ -35,16 +39,18 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
     return status === 0 || status === null ? hash : undefined
   }
 
-  async function byExec(path: VirtualPath, bytes: number | undefined): Promise<string | undefined> {
+  async function byExec(path: string, bytes: number | undefined): Promise<string | undefined> {
     if (noExec || (bytes !== undefined && noHead)) return undefined
     const word = shellWord(path)
     try {
       const hash = await bySum(bytes === undefined ? `md5sum ${word}` : `head -c ${bytes} ${word} | md5sum`)
       if (hash === undefined || (bytes !== undefined && bytes > 0 && hash === OF_NOTHING)) {
-        if (bytes === undefined) noExec = true
-        else noHead = true
+        // A file may be gone, or not to be read: that says nothing of the others once there was a sum.
+        if (bytes !== undefined) noHead = true
+        else if (!hasTold) noExec = true
         return undefined
       }
+      hasTold ||= bytes === undefined
       return hash
     } catch (error) {
       if (!isOpError(error, 'ENOTSUP') && !isOpError(error, 'EPROTO')) throw error
@@ -53,12 +59,29 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
     }
   }
 
+  /** One line for each file, in order; what is not there has none. */
+  async function bySums(paths: readonly string[]): Promise<readonly string[] | undefined> {
+    if (noExec) return undefined
+    const { status, stdout } = await dialed.exec(`md5sum ${paths.map(shellWord).join(' ')}`)
+    const sums = stdout.split('\n').flatMap((line) => HEX.exec(line)?.[1] ?? [])
+    if ((status !== 0 && status !== null) || sums.length !== paths.length) return undefined
+    hasTold = true
+    return sums
+  }
+
+  const together = sumsTogether(bySums, (path) => byExec(path, undefined))
+
   return {
     async md5(path, bytes) {
       if (bytes === 0) return OF_NOTHING
       const session = await sideSession()
       if (!session.extensions.has('check-file-name')) return byExec(path, bytes)
       return checked(session, 'check-file-name', path, bytes, path)
+    },
+    async ofSmall(path) {
+      const session = await sideSession()
+      if (!session.extensions.has('check-file-name')) return noExec ? undefined : together(path)
+      return checked(session, 'check-file-name', path, undefined, path)
     },
     async ofOpen(session, file) {
       if (!session.extensions.has('check-file-handle')) return undefined

@@ -58,7 +58,7 @@ async function fetched(
 ) {
   const line = {
     vfs: remoteFileSystem(server.session),
-    hashes: { md5: async () => (hash === 'none' ? undefined : hash), ofOpen: async () => undefined },
+    hashes: { ofSmall: async () => (hash === 'none' ? undefined : hash), ofOpen: async () => undefined },
   } as unknown as Line
   const done: number[] = []
   const parts: TransferParts = {

@@ -41,7 +41,7 @@ async function serving(content: string) {
   const commands: string[] = []
   const line = {
     vfs: remoteFileSystem(server.session),
-    hashes: { md5: async () => createHash('md5').update(content).digest('hex') },
+    hashes: { ofSmall: async () => createHash('md5').update(content).digest('hex') },
     isOurs: true,
     keepsExclusive: true,
     exec: async (command: string) => {

@@ -48,7 +48,7 @@ async function sending({ wishes = {}, extensions = [], isOurs = false }: Wishes)
   const hashes = remoteHashes({} as Dialed)
   const line = {
     vfs: remoteFileSystem(server.session),
-    hashes: { md5: async () => md5.toString('hex'), ofOpen: hashes.ofOpen },
+    hashes: { ofSmall: async () => md5.toString('hex'), ofOpen: hashes.ofOpen },
     keepsExclusive: true,
     isOurs,
   } as unknown as Line
