@@ -44,6 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
         demo,
         adminPassword: process.env.MINIFTP_ADMIN_PASSWORD,
         failed: warn,
+        isFirst: true,
         defaultQuota: () => settings['default-quota'],
       })
     endWithReader()
@@ -105,6 +106,7 @@ async function serveUntilStopped(
       demo,
       adminPassword: process.env.MINIFTP_ADMIN_PASSWORD,
       failed,
+      isFirst: true,
       ...(crew && { siblings: crew.siblings }),
       defaultQuota: () => settings.now['default-quota'],
     }),

@@ -18,6 +18,7 @@ import { type Books, openBooks } from './quota/books.ts'
 import { openDatabase } from './store/database.ts'
 import type { KeyValue } from './store/key-value.ts'
 import { keyvOver } from './store/keyv.ts'
+import { lastOpen } from './store/put-back.ts'
 import { sqlFresh } from './store/sql-fresh.ts'
 import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
@@ -47,6 +48,8 @@ export interface OfficeParts {
   readonly demo: boolean
   readonly adminPassword: string | undefined
   readonly failed: (error: unknown) => void
+  /** This process has the lock: it is no worker. */
+  readonly isFirst: boolean
   /** Other processes that serve the same VAR. */
   readonly siblings?: Siblings
   /** Bytes of a user that is made without a quota; null = no limit. */
@@ -61,6 +64,7 @@ export async function openOffice({
   demo,
   adminPassword,
   failed,
+  isFirst,
   siblings = alone,
   defaultQuota,
 }: OfficeParts): Promise<Office> {
@@ -73,9 +77,10 @@ export async function openOffice({
   const accounts = accountsOver(store, siblings === alone ? onlyHere(versions) : versions, clock)
   const words = passwords()
   const uploads = sqlUploads(database)
+  const counted = sqlLedger({ database, self: markOf(process.pid), isAlive })
   const ledger = undo.use(
     openBooks({
-      ledger: sqlLedger({ database, self: markOf(process.pid), isAlive }),
+      ledger: counted,
       siblings,
       clock,
       measure: (account) =>
@@ -86,6 +91,12 @@ export async function openOffice({
       limitsOf: async (account) => (await accounts.get(account))?.quota,
     }),
   )
+  if (isFirst) {
+    const last = lastOpen(database, join(folder, 'data', 'last-open'))
+    // What accounts use it may tell as of then.
+    if (last.isPutBack) for await (const { name } of accounts.list()) await counted.doubt(name)
+    last.note()
+  }
   const file = undo.use(openDailyFile(join(folder, 'audit'), { keepDays: 400, sync: true }, clock, failed))
   const audit: Audit = {
     record: (event) =>

@@ -112,6 +112,7 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
       demo: false,
       adminPassword: undefined,
       failed,
+      isFirst: false,
       siblings: siblingsOver(line, answers),
       defaultQuota: () => settings.now['default-quota'],
     }),

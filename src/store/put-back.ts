@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+
+/** Tells whether the database is the one that was open last. */
+export interface LastOpen {
+  /** A backup was put in its place since: what it says of the disk may be of before. */
+  readonly isPutBack: boolean
+  /** From now on this is the one. */
+  note(): void
+}
+
+/** A word that the database and `file` beside it have in common, another one each time that it is opened. To be asked under the lock. */
+export function lastOpen(database: DatabaseSync, file: string): LastOpen {
+  database.exec('CREATE TABLE IF NOT EXISTS last_open (one INTEGER PRIMARY KEY, word TEXT NOT NULL) STRICT')
+  const row = database.prepare('SELECT word FROM last_open').get() as { word: string } | undefined
+  return {
+    isPutBack: (row?.word ?? '') !== wordIn(file),
+    note() {
+      const word = randomUUID()
+      database.prepare('INSERT OR REPLACE INTO last_open VALUES (1, ?)').run(word)
+      writeFileSync(`${file}.new`, word, { mode: 0o600 })
+      renameSync(`${file}.new`, file)
+    },
+  }
+}
+
+/** Nothing where there is no such file. */
+function wordIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw error
+  }
+}

@@ -1,0 +1,59 @@
+// An operator puts a backup of a home, or of the database, in its place while no server runs: what lies in a home counts
+// against the quota.
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { run } from '../support/run-client.ts'
+import { PROJECT } from '../support/start-server.ts'
+
+/** A VAR with ada, of whom nobody has counted anything. */
+async function place() {
+  const folder = mkdtempSync(join(tmpdir(), 'restored-'))
+  const env = { ...process.env, MINIFTP_VAR: join(folder, 'var') }
+  const console = async (...words: readonly string[]): Promise<string> => {
+    const done = await run(process.execPath, [join(PROJECT, 'bin/miniftpd.mjs'), ...words], {
+      cwd: folder,
+      env,
+    })
+    assert.equal(done.status, 0, done.stderr)
+    return done.stdout
+  }
+  await console('user', 'add', 'ada', '--quota', '1MiB')
+  return {
+    folder,
+    home: join(folder, 'var/home/ada'),
+    used: async (): Promise<unknown> => JSON.parse(await console('quota', 'show', 'ada', '--json')).used,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+test('quota: a home that was put back from a backup is counted again', async () => {
+  using ada = await place()
+  writeFileSync(join(ada.home, 'was'), 'here before anybody counted')
+  const before = await ada.used()
+  const backup = join(ada.folder, 'backup')
+  mkdirSync(backup)
+  writeFileSync(join(backup, 'big'), Buffer.alloc(900_000))
+
+  rmSync(ada.home, { recursive: true })
+  renameSync(backup, ada.home)
+
+  assert.deepEqual([before, await ada.used()], [27, 900_000])
+})
+
+test('quota: after the database was put back from a backup all are counted again', async () => {
+  using ada = await place()
+  const before = await ada.used()
+  const database = join(ada.folder, 'var/data/miniftp.sqlite')
+  const backup = readFileSync(database)
+  await ada.used()
+  writeFileSync(join(ada.home, 'later'), Buffer.alloc(900_000))
+  const unseen = await ada.used()
+
+  writeFileSync(database, backup)
+
+  // Nobody sees what is put into a home by other ways, until there is a reason to look.
+  assert.deepEqual([before, unseen, await ada.used()], [0, 0, 900_000])
+})
