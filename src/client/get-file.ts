@@ -5,6 +5,7 @@ import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import { trailingDigest } from '../transfer/trailing-digest.ts'
 import { nameOf } from '../vfs/path.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
+import { claimPart } from './claim-part.ts'
 import { getSmall } from './get-small.ts'
 import type { Line } from './link.ts'
 import { fetchBytes } from './move-bytes.ts'
@@ -131,6 +132,8 @@ async function fetch(
   const { line, wishes, memory, parts } = attempt
   const name = shown(nameOf(source))
   const { size } = there
+  // What is smaller is written at once.
+  await using _ = size > SMALL ? await claimPart(target) : undefined
   const plan = await decide(source, there, target, attempt)
   const from = plan.do === 'continue' ? plan.offset : plan.do === 'nothing' ? size : 0
   const verifies = wishes.verify !== false

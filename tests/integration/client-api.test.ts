@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { connect, isOpError, type Progress } from '../../src/client/api.ts'
+import { claimPart } from '../../src/client/claim-part.ts'
+import { openFolder } from '../../src/client/local-disk.ts'
+import { virtualPath } from '../../src/vfs/path.ts'
 import { run } from '../support/run-client.ts'
 import { PROJECT, startServer } from '../support/start-server.ts'
 import { makeTree, md5, noise, sameFile, sameTree } from '../support/trees.ts'
@@ -135,4 +138,19 @@ test('client API: a wrong password is EACCES, an unknown host EPERM, and neither
   })
   await using right = await connect({ ...plain, password: server.password, options: known(here('known')) })
   assert.ok(Array.isArray(await right.list()))
+})
+
+test('client API: what another fetches into one place is left to that, and fetched when that is over', async () => {
+  await using client = await connect(options)
+  writeFileSync(there('both.bin'), noise(2_000_000, 40))
+  await using disk = openFolder(server.folder, '')
+  const [path, part] = [virtualPath('/both.bin'), virtualPath('/both.bin.part')]
+  const other = await claimPart({ vfs: disk, path, name: 'both.bin', part, partName: 'both.bin.part' })
+
+  await assert.rejects(client.get('both.bin', here('both.bin')), (error) => isOpError(error, 'EBUSY'))
+  assert.ok(!existsSync(here('both.bin.part')))
+  await other[Symbol.asyncDispose]()
+  await client.get('both.bin', here('both.bin'))
+
+  sameFile(here('both.bin'), there('both.bin'))
 })
