@@ -1,4 +1,5 @@
 // Over 300 lines: the sums of one account and everything that may change them; a second place could make them differ.
+import { setImmediate as othersFirst } from 'node:timers/promises'
 import { type Awaitable, isPromise, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { quotaUsedUp, showBytes } from '../base/units.ts'
@@ -11,6 +12,9 @@ const NO_SLACK = { bytes: 0, files: 0 }
 const MOST_BYTES = 2 ** 52
 /** So many leases are without slack after another process has called it back: it needs the room before we do. */
 const MODEST_LEASES = 64
+
+/** Gives up what is only kept, some of it or as much as is needed, for so many bytes. Whether that gave bytes back. */
+export type MakeRoom = (bytes: number, some: boolean) => boolean
 
 export interface BookParts {
   readonly account: string
@@ -53,7 +57,7 @@ export class Book {
   /** As it was when it was looked at last. */
   #around: Around = NOTHING
   /** Called before anything is refused: gives up what is only kept, returns whether that gave bytes back. */
-  readonly #makeRoom: ((bytes: number) => boolean)[] = []
+  readonly #makeRoom: MakeRoom[] = []
   #unseen: () => number = () => 0
   /** While the home is counted: until it may change again. */
   #quiet: Promise<void> | undefined
@@ -181,7 +185,7 @@ export class Book {
   }
 
   /** Somebody who can give bytes back when there is no room. */
-  onNoRoom(makeRoom: (bytes: number) => boolean): void {
+  onNoRoom(makeRoom: MakeRoom): void {
     this.#makeRoom.push(makeRoom)
   }
 
@@ -299,7 +303,18 @@ export class Book {
   #gather(bytes: number, files: number): Awaitable<void> {
     if (this.#quiet !== undefined) return this.#quiet.then(() => this.ensure(bytes, files))
     return then(this.#lease(bytes, files), (fits) =>
-      fits ? undefined : this.#callBackAndLease(bytes, files),
+      fits ? undefined : then(this.#callBackAndLease(bytes, files), () => this.#giveUp(bytes)),
+    )
+  }
+
+  /** What is only kept, a step at a time, for it may be much: others are served between. */
+  #giveUp(bytes: number): Awaitable<void> {
+    if (this.#fits(bytes, 0)) return undefined
+    const before = this.#used + this.#reserved
+    for (const makeRoom of this.#makeRoom) makeRoom(bytes, true)
+    if (this.#used + this.#reserved >= before) return undefined
+    return then(this.#lease(bytes, 0), (fits) =>
+      fits ? undefined : othersFirst().then(() => this.#giveUp(bytes)),
     )
   }
 
@@ -319,7 +334,7 @@ export class Book {
   #need(bytes: number, path: string): void {
     if (this.#leaseNow(bytes, 0)) return
     for (const makeRoom of this.#makeRoom) {
-      if (makeRoom(bytes) && (this.#fits(bytes, 0) || this.#leaseNow(bytes, 0))) return
+      if (makeRoom(bytes, false) && (this.#fits(bytes, 0) || this.#leaseNow(bytes, 0))) return
     }
     const free = this.free
     const { limits, used, reserved } = this.#around

@@ -13,6 +13,7 @@ export function sqlUploads(database: DatabaseSync): UploadStore {
       account TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, path BLOB NOT NULL, size INTEGER NOT NULL,
       until INTEGER NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (account, id)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS shelved_for ON shelved_file (account, path);
+    CREATE INDEX IF NOT EXISTS shelved_oldest ON shelved_file (account, until, id);
     CREATE TABLE IF NOT EXISTS failed_upload (
       account TEXT NOT NULL, path BLOB NOT NULL, session TEXT NOT NULL, address TEXT NOT NULL, until INTEGER NOT NULL,
       PRIMARY KEY (account, path, session)) WITHOUT ROWID`)
@@ -22,6 +23,11 @@ export function sqlUploads(database: DatabaseSync): UploadStore {
   const fields = 'SELECT id, kind, path, size, until, owner FROM shelved_file WHERE account = ?'
   const shelved = database.prepare(`${fields} ORDER BY until, id`)
   const shelvedFor = database.prepare(`${fields} AND path = ? ORDER BY until, id`)
+  const oldest = database.prepare(`${fields} AND kind <> 'open' ORDER BY until, id LIMIT ?`)
+  const bytes = database.prepare(
+    `SELECT ifnull(sum(size), 0) AS "all", ifnull(sum(size) FILTER (WHERE kind = 'kept'), 0) AS kept
+     FROM shelved_file WHERE account = ? AND kind <> 'open'`,
+  )
   const putShelved = database.prepare('INSERT OR REPLACE INTO shelved_file VALUES (?, ?, ?, ?, ?, ?, ?)')
   const removeShelved = database.prepare('DELETE FROM shelved_file WHERE account = ? AND id = ?')
   const addFailed = database.prepare('INSERT OR REPLACE INTO failed_upload VALUES (?, ?, ?, ?, ?)')
@@ -43,6 +49,8 @@ export function sqlUploads(database: DatabaseSync): UploadStore {
     shelved: (account) => (shelved.all(account) as unknown as Row[]).map(shelvedOf),
     shelvedFor: (account, path) =>
       (shelvedFor.all(account, bytesOf(path)) as unknown as Row[]).map(shelvedOf),
+    oldestShelved: (account, most) => (oldest.all(account, most) as unknown as Row[]).map(shelvedOf),
+    shelvedBytes: (account) => bytes.get(account) as { all: number; kept: number },
     putShelved: (account, { id, kind, path, size, until, owner }) =>
       void putShelved.run(account, id, kind, bytesOf(path), size, until, owner),
     removeShelved: (account, id) => void removeShelved.run(account, id),

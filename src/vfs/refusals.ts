@@ -25,14 +25,15 @@ export class Refusals {
 
   remember(path: VirtualPath, free: number, message: string): void {
     this.#paths.delete(path)
-    this.#paths.set(path, { at: this.#clock.elapsed(), free, message })
+    this.#paths.set(path, { at: this.#clock.elapsed(), free: free + this.#givable(), message })
     if (this.#paths.size > MOST) this.#paths.delete(this.#paths.keys().next().value!)
   }
 
   /** Its part is kept, and holds bytes that it had when it was refused: so much is free now. */
   keptPart(path: VirtualPath, free: number): void {
     const refused = this.#paths.get(path)
-    if (refused !== undefined) this.#paths.set(path, { ...refused, free: Math.min(refused.free, free) })
+    if (refused !== undefined)
+      this.#paths.set(path, { ...refused, free: Math.min(refused.free, free + this.#givable()) })
   }
 
   /** Nobody is refused any more. */

@@ -30,6 +30,12 @@ export interface KeepRules {
   readonly partMs: number
 }
 
+/** Most that are given up in one step: an hour of uploads may have left thousands. */
+const STEP = 128
+
+/** No limit, in SQL. */
+const ALL = -1
+
 /** How long what is held is, should we be killed in that moment. */
 const HELD_MS = 60_000
 
@@ -53,7 +59,7 @@ export class Shelved {
         store.putShelved(account, { ...file, owner: parts.owner })
       } else this.#forget(file)
     }
-    book.onNoRoom((bytes) => this.#makeRoom(bytes))
+    book.onNoRoom((bytes, some) => this.#makeRoom(bytes, some ? STEP : ALL))
   }
 
   /** All but overwrites under way, oldest first. */
@@ -61,15 +67,14 @@ export class Shelved {
     const { account, store, clock } = this.#parts
     const now = clock.now()
     const files = store.shelved(account).filter(({ kind }) => kind !== 'open')
-    for (const file of files) if (file.until <= now) this.drop(file)
+    // The rest is given up by and by, or for room.
+    for (const file of files.slice(0, STEP)) if (file.until <= now) this.drop(file)
     return files.filter(({ until }) => until > now)
   }
 
   /** Of replaced files: what they hold is given up as soon as it is needed. */
   get keptBytes(): number {
-    let sum = 0
-    for (const { kind, size } of this.list()) if (kind === 'kept') sum += size
-    return sum
+    return this.#parts.store.shelvedBytes(this.#parts.account).kept
   }
 
   /** The file at `path` is about to be replaced: held by an id, to be kept. Undefined when it is not wanted, or not possible. */
@@ -286,10 +291,12 @@ export class Shelved {
     this.#parts.store.removeShelved(this.#parts.account, id)
   }
 
-  #makeRoom(bytes: number): boolean {
-    const { book } = this.#parts
+  /** At most so many of them. None for what does not fit without them either. */
+  #makeRoom(bytes: number, most: number): boolean {
+    const { account, store, book } = this.#parts
+    if (book.free + store.shelvedBytes(account).all < bytes) return false
     let given = false
-    for (const file of this.list()) {
+    for (const file of store.oldestShelved(account, most)) {
       if (book.free >= bytes) break
       this.drop(file, true)
       given = true

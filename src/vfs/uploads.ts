@@ -32,6 +32,10 @@ export interface UploadStore {
   /** Oldest first. */
   shelved(account: string): readonly ShelvedFile[]
   shelvedFor(account: string, path: VirtualPath): readonly ShelvedFile[]
+  /** Those that are not open, at most so many of the oldest. */
+  oldestShelved(account: string, most: number): readonly ShelvedFile[]
+  /** Bytes of those that are not open, and of the kept ones among them. */
+  shelvedBytes(account: string): { readonly all: number; readonly kept: number }
   /** Adds it, or changes the one of its id. */
   putShelved(account: string, file: ShelvedFile): void
   removeShelved(account: string, id: string): void

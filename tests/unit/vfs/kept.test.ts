@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { mock, test } from 'node:test'
+import { isPromise } from '../../../src/base/awaitable.ts'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
@@ -330,4 +331,38 @@ test('kept: an RMDIR of a folder that is not empty leaves kept files and parts a
     ['kept', 'part'],
   )
   await balanced(ada)
+})
+
+test('kept: what is much is given up for room by and by, with others served between', async () => {
+  const [files, limit] = [300, 10_000]
+  await using ada = await stagedAccount({ bytes: limit })
+  const vfs = await ada.session()
+  for (let i = 0; i < files; i++) for (const text of ['a', 'b']) await put(vfs, `/${i}`, text)
+  const file = await vfs.open(p('/big'), NEW)
+
+  const grown = file.truncate(limit - files)
+
+  assert.ok(isPromise(grown))
+  const left = vfs.shelved().length
+  assert.ok(left > 0 && left < files, `${left} left`)
+  await grown
+  assert.deepEqual(vfs.shelved(), [])
+  await file.close()
+  await balanced(ada)
+})
+
+test('kept: is not given up for what would not fit without it either', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await put(vfs, '/a', 'the new')
+  const file = await vfs.open(p('/far'), NEW)
+
+  await refuses('EDQUOT', () => file.write(bytes('x'), 2 ** 40))
+
+  assert.equal(vfs.shelved().length, 1)
+  await file.abandon()
+  await balanced(ada)
+  // Nor is it a reason to try again.
+  await refuses('EDQUOT', () => vfs.open(p('/far'), NEW))
 })
