@@ -11,6 +11,7 @@ const WAYS: Readonly<Record<string, readonly [code: ErrorCode, way: string]>> = 
   EPERM: ['EPERM', NOT_OURS],
   EEXIST: ['EEXIST', IN_THE_WAY],
   ENOTDIR: ['ENOTDIR', IN_THE_WAY],
+  ENOENT: ['ENOENT', 'it is not there: look whether it is a link to a disk that is not mounted'],
   ENOSPC: ['ENOSPC', 'its disk is full: make room there'],
   EDQUOT: ['EDQUOT', "the disk's quota for this user is used up: make room there"],
   EROFS: ['EROFS', 'its disk takes no writes: mount it to be written'],

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   openSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -76,6 +77,19 @@ test('start: a file where a folder must be is named', async () => {
   writeFileSync(join(server.var, 'log'), '')
 
   checkRefused(await started(server), /"[^"]*\/log" cannot be used: something else has a name/)
+})
+
+test('start: a link to a disk that is not mounted is named', async () => {
+  for (const name of ['hostkeys', 'var']) {
+    await using server = await stopped()
+    rmSync(join(server.folder, name), { recursive: true })
+    symlinkSync('/nowhere/at/all', join(server.folder, name))
+
+    checkRefused(
+      await started(server),
+      new RegExp(`"[^"]*/${name}[^"]*" cannot be used: it is not there: look whether`),
+    )
+  }
 })
 
 test('start: a damaged lock is named, and how to go on', async () => {
