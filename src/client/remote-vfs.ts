@@ -1,10 +1,11 @@
-import { isOpError, OpError } from '../base/error.ts'
+import { OpError } from '../base/error.ts'
 import type { Token } from '../transfer/proved.ts'
 import { virtualPath } from '../vfs/path.ts'
 import type { DirectoryHandle, Entry, Space, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { encodeAttrs } from '../wire/attrs.ts'
 import { Builder } from '../wire/builder.ts'
 import { bothTimes, type RemoteFile, remoteFile } from './remote-file.ts'
+import { renameOver } from './rename-over.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { type Look, type Refused, why } from './why.ts'
 
@@ -75,13 +76,11 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
     if (!replace) return status(refused, { type: 'rename', from, to })
     if (has('posix-rename@openssh.com'))
       return extended(refused, 'posix-rename@openssh.com', new Builder().text(from).text(to))
-    try {
-      await status(refused, { type: 'rename', from, to })
-    } catch (error) {
-      if (!isOpError(error, 'EEXIST') && !isOpError(error, 'EIO')) throw error
-      await session.ask('status', { type: 'remove', path: to }, to)
-      await status(refused, { type: 'rename', from, to })
-    }
+    return renameOver(from, to, {
+      rename: (was, is) => status({ ...refused, path: was, to: is }, { type: 'rename', from: was, to: is }),
+      remove: (path) => status({ what: 'unlink', path }, { type: 'remove', path }),
+      lstat: look.lstat,
+    })
   }
 
   const stat = async (path: VirtualPath, { follow } = { follow: true }): Promise<Stat> =>
