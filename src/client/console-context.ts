@@ -12,18 +12,36 @@ export interface Screen {
   readonly colours: boolean
 }
 
-/** What a command of one side is given; `cwd` stays with whoever keeps the context. */
+/** Where one is on a side, from word to word. */
+export interface Place {
+  cwd: VirtualPath
+  /** What `cd -` goes back to. */
+  before?: VirtualPath | undefined
+}
+
+/** What a command of one side is given; it goes on at `place`, and leaves there where it went. */
 export function contextOver(
   screen: Screen,
-  side: { readonly vfs: VirtualFileSystem; readonly cwd: VirtualPath; readonly hash: Digests },
+  { vfs, place, hash }: { readonly vfs: VirtualFileSystem; readonly place: Place; readonly hash: Digests },
   account: string,
   signal: AbortSignal,
 ): CommandContext {
   return {
     account,
-    vfs: side.vfs,
-    cwd: side.cwd,
-    hash: side.hash,
+    vfs,
+    get cwd() {
+      return place.cwd
+    },
+    set cwd(path) {
+      place.cwd = path
+    },
+    get before() {
+      return place.before
+    },
+    set before(path) {
+      place.before = path
+    },
+    hash,
     input: nothing(),
     write: screen.write,
     print: async (line) => screen.print(line),

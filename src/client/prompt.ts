@@ -7,7 +7,7 @@ import { quoteWord } from '../commands/quoting.ts'
 import { lost } from '../ssh/dial.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
-import { contextOver, type Screen } from './console-context.ts'
+import { contextOver, type Place, type Screen } from './console-context.ts'
 import { kept } from './kept.ts'
 import { heldKeys } from './keys.ts'
 import type { Line, Link } from './link.ts'
@@ -37,7 +37,7 @@ export interface SidesParts {
   readonly digests: Digests
   readonly user: string
   readonly screen: Screen
-  readonly folders: { local: VirtualPath; remote: VirtualPath }
+  readonly folders: { readonly local: Place; readonly remote: Place }
   readonly signal: AbortSignal
 }
 
@@ -65,15 +65,14 @@ export function openSides({
   )
 
   const here = (signal: AbortSignal): CommandContext =>
-    contextOver(screen, { vfs: disk, cwd: folders.local, hash: digests }, user, signal)
+    contextOver(screen, { vfs: disk, place: folders.local, hash: digests }, user, signal)
 
   return {
     get remote() {
-      return folders.remote
+      return folders.remote.cwd
     },
     async run(text, signal) {
       const local = here(signal)
-      let remote: CommandContext | undefined
       const stops = new DisposableStack()
       const there = async (marks: boolean): Promise<CommandContext> => {
         // A server that never answers keeps nobody at ^C.
@@ -88,8 +87,7 @@ export function openSides({
         const tree = marks ? marked(now) : now.vfs
         const vfs = now.isOurs ? { ...tree, restore: (path: VirtualPath) => restore(now, path) } : tree
         const hash = remoteDigests(now.vfs.session, digests)
-        remote = contextOver(screen, { vfs, cwd: folders.remote, hash }, user, signal)
-        return remote
+        return contextOver(screen, { vfs, place: folders.remote, hash }, user, signal)
       }
       try {
         await words.runAt(text, there, local)
@@ -99,14 +97,12 @@ export function openSides({
       } finally {
         stops.dispose()
       }
-      folders.remote = remote?.cwd ?? folders.remote
-      folders.local = local.cwd
       return local.over
     },
     async complete(text) {
-      if (words.isLocal(text)) return complete(text, words, disk, folders.local)
+      if (words.isLocal(text)) return complete(text, words, disk, folders.local.cwd)
       const { vfs } = await live()
-      return complete(text, words, vfs, folders.remote)
+      return complete(text, words, vfs, folders.remote.cwd)
     },
   }
 }

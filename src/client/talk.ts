@@ -33,12 +33,14 @@ export async function talk(
 ): Promise<number> {
   const { link, disk, digests, signal } = common
   const folders = {
-    local,
-    remote: await link.lasting(
-      signal,
-      () => 0,
-      ({ vfs }) => vfs.home(),
-    ),
+    local: { cwd: local },
+    remote: {
+      cwd: await link.lasting(
+        signal,
+        () => 0,
+        ({ vfs }) => vfs.home(),
+      ),
+    },
   }
   /** One transfer, with a report of its own. */
   const moved = async (
@@ -50,8 +52,8 @@ export async function talk(
       ...common,
       report: own,
       signal: now,
-      folder: folders.local,
-      remoteFolder: folders.remote,
+      folder: folders.local.cwd,
+      remoteFolder: folders.remote.cwd,
     }
     const errors = await move(parts)
       .catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Call, Command, CommandContext, CommandOptions } from '../commands/command.ts'
+import { lastCommand } from '../commands/completion.ts'
 import { cat, cp, mv, restore, stat } from '../commands/files.ts'
 import { cd, mkdir, pwd, rm } from '../commands/folders.ts'
 import { md5, sha256 } from '../commands/hashes.ts'
@@ -144,7 +145,7 @@ export function clientWords(mover: Mover, settings: MoveWishes, home: string): C
       }
     },
     isLocal(line) {
-      const [first = '', ...rest] = line.trimStart().split(/\s+/)
+      const [first = '', ...rest] = lastCommand(line).split(/\s+/)
       if (rest.length === 0) return true
       // The first name of get is the server's, and so is the second of put.
       const names = rest.slice(0, -1).filter((word) => !word.startsWith('-')).length

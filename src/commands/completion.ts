@@ -127,6 +127,12 @@ async function namesLike(
   return found.sort((a, b) => (a.text < b.text ? -1 : 1))
 }
 
+/** The command of the line that is being typed: what is before it is done before. */
+export function lastCommand(line: string): string {
+  const { raw, before } = lastWord(line)
+  return before === '' ? raw : `${before} ${raw}`
+}
+
 /** The last word as it was typed, with its quotes, '' after a blank; and what of its command is before it. */
 function lastWord(line: string): { readonly raw: string; readonly before: string } {
   let command = 0

@@ -8,7 +8,7 @@ import { memoryFileSystem } from '../../../src/vfs/memory.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
 
 /** Both sides in memory; a session lives until it is ended. */
-function sides({ isAway = false, isSilent = false } = {}) {
+function sides({ isAway = false, isSilent = false, send = async (): Promise<void> => assert.fail() } = {}) {
   const lines: { readonly end: () => void }[] = []
   const complaints: string[] = []
   const printed = { once: (_line: string): void => {} }
@@ -31,7 +31,7 @@ function sides({ isAway = false, isSilent = false } = {}) {
   const root = virtualPath('/')
   const disk = memoryFileSystem()
   const both = openSides({
-    words: clientWords({ send: () => assert.fail(), fetch: () => assert.fail() }, {}, '/home/$&'),
+    words: clientWords({ send, fetch: () => assert.fail() }, {}, '/home/$&'),
     link,
     disk,
     digests: { of: () => assert.fail(), async [Symbol.asyncDispose]() {} },
@@ -43,7 +43,7 @@ function sides({ isAway = false, isSilent = false } = {}) {
       columns: () => undefined,
       colours: false,
     },
-    folders: { local: root, remote: root },
+    folders: { local: { cwd: root }, remote: { cwd: root } },
     signal: new AbortController().signal,
   })
   return { both, lines, complaints, printed, disk }
@@ -123,4 +123,30 @@ test('sides: a word that is ended while the server does not answer leaves it', a
   stop.abort()
 
   await assert.rejects(ran, (error) => isOpError(error, 'ECANCELED'))
+})
+
+// Each looked at the folder of before the line: `cd old; rm *` removed all that was where it stood.
+test('sides: what is joined by ";" is done where the words before it went', async () => {
+  const sent: string[] = []
+  const { both, printed, disk } = sides({ send: async () => void sent.push(both.remote) })
+  const told: string[] = []
+  printed.once = (line) => void told.push(line)
+  await disk.mkdir(virtualPath('/here'))
+
+  await both.run('mkdir old; cd old; mkdir in && pwd; put a; lcd here; lpwd', running())
+  assert.deepEqual([told, sent, both.remote], [['/old', '/here'], ['/old'], '/old'])
+
+  await assert.rejects(both.run('cd in; ls nothere; cd /', running()), (error) => isOpError(error, 'ENOENT'))
+  assert.equal(both.remote, '/old/in')
+  await both.run('cd -', running())
+  assert.equal(both.remote, '/old')
+})
+
+test('sides: Tab looks on the side of the last word that is joined', async () => {
+  const { both, disk } = sides()
+  await disk.mkdir(virtualPath('/here'))
+  await both.run('mkdir there', running())
+
+  assert.deepEqual(await both.complete('lpwd; cd '), [['there/'], ''])
+  assert.deepEqual(await both.complete('pwd && lcd h'), [['here/'], 'h'])
 })
