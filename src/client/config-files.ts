@@ -9,7 +9,7 @@ const MOST_DEPTH = 16
 
 /**
  * The config in `file`, and in the files that it includes: patterns, `~`, and what is not absolute lies in ~/.ssh. A file that is
- * not there is empty, unless it is `wanted`. EACCES.
+ * not there is empty, unless it is `wanted`, and so is a folder, which a pattern may find. EACCES.
  */
 export async function readConfig(
   file: string,
@@ -43,8 +43,9 @@ async function textOf(file: string, wanted: boolean): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (!wanted && errnoOf(error) === 'ENOENT') return ''
-    throw new OpError('EACCES', `The settings in "${file}" cannot be read (${errnoOf(error) ?? 'unknown'})`, {
+    const errno = errnoOf(error)
+    if (!wanted && (errno === 'ENOENT' || errno === 'EISDIR')) return ''
+    throw new OpError('EACCES', `The settings in "${file}" cannot be read (${errno ?? 'unknown'})`, {
       cause: error,
     })
   }

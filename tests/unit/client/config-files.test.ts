@@ -11,7 +11,8 @@ test('config files: an Include is read, by patterns and ~, in order, and what is
   const home = folder(t)
   const config = join(home, '.ssh/config')
   writeFileSync(config, 'Include conf.d/* missing\nInclude ~/more "~/with space"\n')
-  mkdirSync(join(home, '.ssh/conf.d'))
+  // The pattern finds a folder, too.
+  mkdirSync(join(home, '.ssh/conf.d/old'), { recursive: true })
   writeFileSync(join(home, '.ssh/conf.d/b'), 'Port 2\n')
   writeFileSync(join(home, '.ssh/conf.d/a'), 'Port 1\n')
   writeFileSync(join(home, 'more'), 'User ada\n')
