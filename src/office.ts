@@ -71,7 +71,8 @@ export async function openOffice({
   await using undo = new AsyncDisposableStack()
   // What is done off the loop must not depend on where the process is (inFolder).
   const folder = resolve(given)
-  const database = undo.adopt(openDatabase(join(folder, 'data', 'miniftp.sqlite')), (open) => open.close())
+  const real = join(folder, 'data', 'miniftp.sqlite')
+  const database = undo.adopt(openDatabase(real), (open) => open.close())
   const store = keyvOver(database, 'miniftp')
   const versions = sqlVersions(database)
   const accounts = accountsOver(store, siblings === alone ? onlyHere(versions) : versions, clock)
@@ -92,10 +93,18 @@ export async function openOffice({
     }),
   )
   if (isFirst) {
-    const last = lastOpen(database, join(folder, 'data', 'last-open'))
+    const last = lastOpen(database, join(folder, 'data', 'last-open'), placeOf(real))
     // What accounts use it may tell as of then.
     if (last.isPutBack) for await (const { name } of accounts.list()) await counted.doubt(name)
     last.note()
+    undo.defer(() => {
+      try {
+        last.note()
+      } catch (error) {
+        // They are counted once more.
+        failed(error)
+      }
+    })
   }
   const file = undo.use(openDailyFile(join(folder, 'audit'), { keepDays: 400, sync: true }, clock, failed))
   const audit: Audit = {

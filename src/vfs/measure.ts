@@ -106,9 +106,9 @@ export async function measure(
   return { bytes, files }
 }
 
-/** Which folder is at a real path, by what stays when the machine starts anew; '' where there is none. */
-export function placeOf(folder: string): string {
-  const found = fs.statSync(folder, { throwIfNoEntry: false })
+/** Which file or folder is at a real path, by what stays when the machine starts anew; '' where there is none. */
+export function placeOf(real: string): string {
+  const found = fs.statSync(real, { throwIfNoEntry: false })
   return found === undefined ? '' : `${found.ino}:${found.birthtimeMs}`
 }
 

@@ -1,12 +1,21 @@
 // An operator puts a backup of a home, or of the database, in its place while no server runs: what lies in a home counts
 // against the quota.
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { run } from '../support/run-client.ts'
-import { PROJECT } from '../support/start-server.ts'
+import { PROJECT, startServer } from '../support/start-server.ts'
 
 /** A VAR with ada, of whom nobody has counted anything. */
 async function place() {
@@ -57,3 +66,28 @@ test('quota: after the database was put back from a backup all are counted again
   // Nobody sees what is put into a home by other ways, until there is a reason to look.
   assert.deepEqual([before, unseen, await ada.used()], [0, 0, 900_000])
 })
+
+for (const how of ['stopped', 'killed'] as const)
+  test(`quota: a backup that was made while the server ran is seen, too, when that was ${how}`, async () => {
+    await using first = await startServer()
+    const used = async (): Promise<unknown> =>
+      JSON.parse((await first.console(['quota', 'show', 'ada', '--json'])).stdout).used
+    const before = await used()
+    await first.stop()
+    await using server = await first.again()
+    const backup = join(first.folder, 'backup.sqlite')
+    const database = join(first.var, 'data/miniftp.sqlite')
+    using open = new DatabaseSync(database)
+    open.prepare('VACUUM INTO ?').run(backup)
+    open.close()
+    writeFileSync(join(first.home('ada'), 'later'), Buffer.alloc(900_000))
+
+    if (how === 'killed') {
+      process.kill(server.pid, 'SIGKILL')
+      for (const end of ['', '-wal', '-shm']) rmSync(`${database}${end}`, { force: true })
+    }
+    await server.stop()
+    copyFileSync(backup, database)
+
+    assert.deepEqual([before, await used()], [0, 900_000])
+  })
