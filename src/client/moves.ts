@@ -34,7 +34,8 @@ export function sendFiles(
   return moveFiles(parts, async (line, planned) => {
     const path = virtualPath(target === '' ? '.' : target, await beginning(line, parts))
     const isFolder = target.endsWith('/') || target === ''
-    return planPut(sources, path, isFolder, line, { ...parts, ...planned, wishes, tell: parts.report.tell })
+    const once = eachOnce(sources, parts.folder)
+    return planPut(once, path, isFolder, line, { ...parts, ...planned, wishes, tell: parts.report.tell })
   })
 }
 
@@ -50,7 +51,7 @@ export function fetchFiles(
     const cwd = await beginning(line, parts)
     const names: string[] = []
     for (const word of sources) names.push(...(await expand(word, { vfs, cwd })))
-    const paths = names.map((name) => virtualPath(name, cwd))
+    const paths = eachOnce(names, cwd).map((name) => virtualPath(name, cwd))
     const isFolder = target.endsWith('/') || target === '' || target === '.'
     return planGet(paths, target === '' ? '.' : target, isFolder, line, {
       ...parts,
@@ -59,6 +60,16 @@ export function fetchFiles(
       tell: parts.report.tell,
     })
   })
+}
+
+/** Patterns may find what is named as well: of several names of one place the first. */
+function eachOnce(names: readonly string[], folder: VirtualPath): readonly string[] {
+  const found = new Map<VirtualPath, string>()
+  for (const name of names) {
+    const path = virtualPath(name, folder)
+    if (!found.has(path)) found.set(path, name)
+  }
+  return [...found.values()]
 }
 
 async function moveFiles(

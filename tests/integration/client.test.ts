@@ -163,6 +163,17 @@ test('client: a file whose name is that of another one not yet whole is fetched 
     sameFile(here(join('parts-back', name)), there(join('parts', name)))
 })
 
+test('client: a file that is named twice is moved once, and nothing failed', async () => {
+  writeFileSync(here('once.bin'), noise(1_500_000, 40))
+  mkdirSync(here('once-back'))
+
+  const put = await miniftp(server, ['put', 'once.bin', './once.bin', 'ftp:'])
+  const get = await miniftp(server, ['get', 'ftp:once*', 'ftp:once.bin', 'once-back'])
+
+  for (const { status, stderr } of [put, get]) assert.equal(status, 0, stderr)
+  sameFile(here('once-back/once.bin'), here('once.bin'))
+})
+
 test('client: of two files that would get one name the first is moved, and the other is told and fails', async () => {
   for (const at of [here, there])
     for (const [index, name] of ['twice/1', 'twice/2'].entries()) {
