@@ -68,9 +68,14 @@ export function openBooks({
     return book
   }
 
-  function open(account: string): Promise<Book> {
+  async function open(account: string): Promise<Book> {
     const found = books.get(account)
-    if (found !== undefined) return found
+    if (found !== undefined) {
+      const book = await found
+      // Mounted, or put back, while it was open here.
+      if (!(await ledger.isAt(account, placeOf(account)))) doubt(account)
+      return book
+    }
     const loading = load(account)
     books.set(account, loading)
     loading.catch(() => books.get(account) === loading && books.delete(account))

@@ -103,8 +103,8 @@ export interface QuotaLedger extends AsyncDisposable {
    * process died with a share of it.
    */
   uncounted(account: string): Awaitable<number | undefined>
-  /** Where the account's home is, by a word of the caller's: in another place than before there may be other files, and it is to be counted. */
-  isAt(account: string, place: string): Awaitable<void>
+  /** Where the account's home is, by a word of the caller's: in another place than before there may be other files, and it is to be counted. Whether it is where it was. */
+  isAt(account: string, place: string): Awaitable<boolean>
   /** It is no longer known what the account has: it is to be counted. */
   doubt(account: string): Awaitable<void>
   /**

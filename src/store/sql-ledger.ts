@@ -166,11 +166,12 @@ export function sqlLedger({ database, self, isAlive }: LedgerParts): QuotaLedger
       return row.known === 0 || deadShares(account).length > 0 ? row.counts : undefined
     },
     isAt(account, found) {
-      if ((place.get(account) as { place: string } | undefined)?.place === found) return
+      if ((place.get(account) as { place: string } | undefined)?.place === found) return true
       inOneStep(database, () => {
         setPlace.run(account, found)
         unknown.run(account)
       })
+      return false
     },
     doubt: (account) => void unknown.run(account),
     count: (account, last, { bytes, files }: Found) =>

@@ -71,13 +71,13 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
   test(`${name}: an account whose home is in another place than before is counted again`, async () => {
     await using world = await open()
     const { one, two } = await twoHolders(world, { bytes: 1000, files: 10 }, { bytes: 100, files: 2 })
-    await one.ledger.isAt('ada', 'here')
+    assert.equal(await one.ledger.isAt('ada', 'here'), false)
     const last = (await one.ledger.uncounted('ada'))!
     assert.equal(await one.ledger.count('ada', last, { bytes: 100, files: 2 }), true)
 
-    await two.ledger.isAt('ada', 'here')
+    assert.equal(await two.ledger.isAt('ada', 'here'), true)
     assert.equal(await one.ledger.uncounted('ada'), undefined)
-    await two.ledger.isAt('ada', 'there')
+    assert.equal(await two.ledger.isAt('ada', 'there'), false)
     assert.equal(await one.ledger.uncounted('ada'), last + 1)
   })
 

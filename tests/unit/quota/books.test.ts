@@ -543,3 +543,24 @@ test('books: what is refused as too much hears what is free, whatever it asked f
 
   await assert.rejects(take(book, 201), { message: 'Quota used up: 300 B of 500 B, 200 B free' })
 })
+
+// An admin lists the accounts before the disk is mounted: all that is on it was free of quota until the next start.
+test('books: a home that another one took the place of while its book was open is counted again', async () => {
+  await using world = await sqlWorld()
+  const { ledger } = await world.start()
+  const disk = { place: '', bytes: 0 }
+  const books = openBooks({
+    ledger,
+    measure: async () => ({ bytes: disk.bytes, files: 1 }),
+    placeOf: () => disk.place,
+    limitsOf: async () => ({ bytes: 500, files: null }),
+    siblings: family().join().siblings,
+    clock: systemClock,
+  })
+  await books.usage('ada')
+
+  disk.place = 'mounted'
+  disk.bytes = 400
+
+  await assert.rejects(take(await books.open('ada'), 101), refused)
+})
