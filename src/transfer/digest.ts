@@ -91,7 +91,10 @@ export function digests({ threads: most = availableParallelism() } = {}): Thread
     worker.once('online', () => {
       thread.starts = false
     })
-    worker.once('exit', () => threads.delete(thread))
+    worker.once('exit', () => {
+      threads.delete(thread)
+      for (const asked of thread.asked.values()) asked.reject(canceled())
+    })
     worker.on('message', (answer: DigestAnswer) => {
       const asked = thread.asked.get(answer.id)
       giveBack(thread, answer.id)
@@ -159,7 +162,7 @@ export function digests({ threads: most = availableParallelism() } = {}): Thread
       const done = Promise.withResolvers<Uint8Array>()
       const run = async (): Promise<void> => {
         try {
-          if (signal?.aborted) throw canceled()
+          if (isOver || signal?.aborted) throw canceled()
           done.resolve(await hash(file, range, signal))
         } catch (error) {
           done.reject(error)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { openSync } from 'node:fs'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { isOpError } from '../../../src/base/error.ts'
 import { digests } from '../../../src/transfer/digest.ts'
 import type { FileHandle } from '../../../src/vfs/vfs.ts'
 import { lent } from '../../support/lent.ts'
@@ -40,4 +41,20 @@ test('digest: a thread is ended when it was idle for ten seconds, counted from i
   assert.equal(ended.mock.callCount(), 0)
   t.mock.timers.tick(1_000)
   assert.equal(ended.mock.callCount(), 1)
+})
+
+// What was lent for it stayed lent: the CLOSE of its file waited without end.
+test('digest: a hash that is under way while all are being ended is given up, and gives its file back', async () => {
+  const hash = digests({ threads: 1 })
+  const back = Promise.withResolvers<void>()
+  const descriptor = { ...lent(openSync('/dev/zero', 'r')), [Symbol.dispose]: back.resolve }
+  const file = { descriptor: () => descriptor } as unknown as FileHandle
+  const begun = hash.of('ada', file, { algorithm: 'md5', offset: 0 })
+  const waiting = hash.of('ada', file, { algorithm: 'md5', offset: 0 })
+
+  await hash[Symbol.asyncDispose]()
+
+  for (const answer of [begun, waiting])
+    await assert.rejects(answer, (error) => isOpError(error, 'ECANCELED'))
+  await back.promise
 })
