@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { isOpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
 import { parentOf, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualPath } from '../vfs/vfs.ts'
 
@@ -12,7 +13,7 @@ export interface RenameParts {
 
 /**
  * Puts a file in the place of another at a server that replaces nothing. The old one is moved aside, comes back
- * where the new one is refused, and is removed last: cut off in the midst it lies beside its name.
+ * where the new one is refused, and is removed last: cut off in the midst it lies beside its name, which the error says.
  */
 export async function renameOver(
   from: VirtualPath,
@@ -30,10 +31,18 @@ export async function renameOver(
   try {
     await rename(from, to)
   } catch (error) {
-    await rename(aside, to)
+    await rename(aside, to).catch(() => {
+      throw isOpError(error) ? left(error, to, aside) : error
+    })
     throw error
   }
   await remove(aside)
+}
+
+/** Nobody looks for a hidden name. */
+function left(cause: OpError, to: VirtualPath, aside: VirtualPath): OpError {
+  const where = `what "${shown(to)}" was is "${shown(aside)}" now, move it back`
+  return new OpError(cause.code, `${cause.message}: ${where}`, { path: to, cause })
 }
 
 async function isFile(path: VirtualPath, lstat: RenameParts['lstat']): Promise<boolean> {

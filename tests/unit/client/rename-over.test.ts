@@ -53,6 +53,14 @@ test('where the new one is refused the old one is there as before', async () => 
   assert.deepEqual(Object.fromEntries(files), { '/new': 'new', '/old': 'old' })
 })
 
+test('where the old one does not come back either it is said what it is called now', async () => {
+  const { vfs, files } = await server({ '/new': 'new', '/old': 'old' }, (_, to) => to === '/old')
+  await assert.rejects(replaced(vfs), ({ message }: Error) => {
+    const aside = [...files].find(([, content]) => content === 'old')![0]
+    return message.endsWith(`: what "/old" was is "${aside}" now, move it back`)
+  })
+})
+
 test('a folder neither replaces a file nor is replaced by one', async () => {
   for (const names of [
     { '/new': 'folder', '/old': 'old' },
