@@ -142,7 +142,8 @@ async function fetch(
   const early = verifies && large ? line.hashes.md5(source) : undefined
   early?.catch(() => {})
   // What it replaces keeps its rights; else it is like the file at the server.
-  const mode = modeOf((await statOrNone(target.vfs, target.path)) ?? there)
+  const replaced = await statOrNone(target.vfs, target.path)
+  const mode = modeOf(replaced ?? there)
   const part = await target.vfs.open(
     target.part,
     {
@@ -203,6 +204,9 @@ async function fetch(
     if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs, '--restart')
     if (wishes.preserve)
       await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })
+    // Those too that a umask has taken, or that would have kept us from going on with it.
+    else if (replaced !== undefined && ((await part.stat()).mode ^ replaced.mode) & 0o777)
+      await part.setstat({ mode: replaced.mode & 0o777 })
     if (large) await part.sync()
     isWhole = true
     // It is hashed, and its CLOSE waits for that.

@@ -97,13 +97,22 @@ test('client: what is new is as private, or as much a program, as what it comes 
   for (const [name, rights] of Object.entries(each))
     writeFileSync(here(name), name.endsWith('large') ? noise(1_500_000, 3) : name, { mode: rights })
   mkdirSync(here('own-back'))
-  writeFileSync(here('secret-back'), 'another', { mode: 0o600 })
-  chmodSync(here('secret-back'), 0o640)
+  for (const [name, rights] of [
+    ['secret-back', 0o640],
+    // Those that a umask would take, and one that nobody may write.
+    ['shared-back', 0o664],
+    ['locked-back', 0o444],
+  ] as const) {
+    writeFileSync(here(name), 'another')
+    chmodSync(here(name), rights)
+  }
 
   const put = await miniftp(server, ['put', '-r', 'own', 'ftp:'])
   const get = await miniftp(server, ['get', '-r', 'ftp:own', 'own-back'])
   const one = await miniftp(server, ['get', 'ftp:own/run.sh', 'run-back.sh'])
   const replaced = await miniftp(server, ['get', '-f', 'ftp:own/run.sh', 'secret-back'])
+  for (const name of ['shared-back', 'locked-back'])
+    await miniftp(server, ['get', '-f', 'ftp:own/run.sh', name])
 
   assert.deepEqual(
     [put.status, get.status, one.status, replaced.status],
@@ -121,7 +130,14 @@ test('client: what is new is as private, or as much a program, as what it comes 
       assert.equal(mode(join(at, name)), want, name)
   }
   assert.equal(mode(here('run-back.sh')), mode(there('own/run.sh')))
-  assert.equal(mode(here('secret-back')), '640')
+  for (const [name, want] of [
+    ['secret-back', '640'],
+    ['shared-back', '664'],
+    ['locked-back', '444'],
+  ] as const) {
+    sameFile(here(name), there('own/run.sh'))
+    assert.equal(mode(here(name)), want, name)
+  }
 })
 
 test('client: -rp keeps times and permissions of folders, too', async () => {
