@@ -18,6 +18,9 @@ import tty
 
 CHUNK = 65536
 STARTS = re.compile(rb"\*\*\x18B0([01])")
+# ZFIN in hex: a sender wants nothing behind it, and the session's next words may come before it has ended.
+FIN = re.compile(rb"\*\*\x18B08[0-9a-f]{12}\r[\n\x8a]")
+FIN_LENGTH = 20
 # The beginning of a start at the end of what was read: the rest may come with the next.
 MAY_START = re.compile(rb"\*(?:\*(?:\x18(?:B0?)?)?)?$")
 
@@ -57,7 +60,7 @@ def talk(session, programs):
         start = STARTS.search(data)
         if start is not None:
             write_all(1, data[: start.start()])
-            move(session, programs[start.group(1)], data[start.start() :])
+            move(session, programs[start.group(1)], data[start.start() :], start.group(1) == b"1")
             held = b""
         else:
             tail = MAY_START.search(data)
@@ -66,15 +69,17 @@ def talk(session, programs):
             held = data[shown:]
 
 
-def move(session, program, first):
+def move(session, program, first, sends):
     """The program on the session until it ends. What one side does not take is not read from the other."""
     peer = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     to_peer, from_peer = peer.stdin.fileno(), peer.stdout.fileno()
     for descriptor in (to_peer, session):
         os.set_blocking(descriptor, False)
     inward, outward = first, b""
+    before, behind = b"", None
     while True:
-        reads = ([from_peer] if outward == b"" else []) + ([session] if inward == b"" else [])
+        from_session = inward == b"" and behind is None
+        reads = ([from_peer] if outward == b"" else []) + ([session] if from_session else [])
         writes = ([to_peer] if inward else []) + ([session] if outward else [])
         can_read, can_write, _ = select.select(reads, writes, [])
         if to_peer in can_write:
@@ -86,6 +91,11 @@ def move(session, program, first):
             if inward == b"":
                 peer.kill()
                 break
+            fin = FIN.search(before + inward) if sends else None
+            if fin is not None:
+                end = fin.end() - len(before)
+                inward, behind = inward[:end], inward[end:]
+            before = inward[-FIN_LENGTH:]
         if from_peer in can_read:
             outward = os.read(from_peer, CHUNK)
             if outward == b"":
@@ -94,7 +104,7 @@ def move(session, program, first):
     peer.stdin.close()
     peer.wait()
     # What the session said behind the transfer is the person's again.
-    write_all(1, inward)
+    write_all(1, inward + (behind or b""))
 
 
 def read(descriptor):
