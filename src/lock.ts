@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { OpError } from './base/error.ts'
 import { startOf } from './base/living.ts'
+import { putText, textIn } from './base/small-file.ts'
 import { cannotUse } from './store/database.ts'
 import { ToldDatabase } from './store/told-database.ts'
 
@@ -21,8 +22,7 @@ export function takeLock(folder: string, patienceMs = PATIENCE_MS): Disposable {
   try {
     // Of an older version, which held nothing but its file.
     refuseBeside(folder, file)
-    writeFileSync(`${file}.new`, mine, { mode: 0o600 })
-    renameSync(`${file}.new`, file)
+    putText(file, mine)
   } catch (error) {
     held.close()
     throw error
@@ -78,14 +78,4 @@ function exclusive(file: string, timeout: number): ToldDatabase {
 function holderOf(file: string): string | undefined {
   const [pid, start] = textIn(file).trim().split(' ')
   return pid !== undefined && start !== undefined && startOf(Number(pid)) === start ? pid : undefined
-}
-
-/** Nothing where there is no such file. */
-function textIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw error
-  }
 }

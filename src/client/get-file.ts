@@ -24,6 +24,7 @@ import {
   SMALL,
   statOrNone,
   type Try,
+  wholeMd5,
 } from './transfer.ts'
 
 /** What is known of a file before it is fetched. */
@@ -100,8 +101,7 @@ async function alreadyThere(
   if (here.kind === 'directory')
     throw new OpError('EISDIR', `"${target.name}" is a folder here: name a file, or remove it`)
   if (wishes.force && (wishes.restart || here.size !== there.size)) return undefined
-  const md5 = here.size > SMALL ? hashes.md5 : hashes.ofSmall
-  const theirs = here.size === there.size ? await md5(source) : undefined
+  const theirs = here.size === there.size ? await wholeMd5(hashes, source, there.size) : undefined
   const file = theirs === undefined ? undefined : await target.vfs.open(target.path, { read: true })
   const ours = file && (await localMd5(file, here.size, parts))
   await file?.close()

@@ -21,6 +21,7 @@ import {
   SMALL,
   statOrNone,
   type Try,
+  wholeMd5,
   writeWindow,
 } from './transfer.ts'
 
@@ -162,8 +163,7 @@ async function send(
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)
     await Promise.all(closing)
-    const whole = size > SMALL ? line.hashes.md5 : line.hashes.ofSmall
-    const late = verifies && theirs === undefined ? await whole(target) : theirs
+    const late = verifies && theirs === undefined ? await wholeMd5(line.hashes, target, size) : theirs
     if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late, '-f')
     return {
       did: 'moved',
@@ -225,11 +225,7 @@ async function decide(
   const theirs = there && {
     size: there.size,
     md5: (bytes: number) =>
-      bytes < there.size
-        ? hashes.md5(target, bytes)
-        : bytes > SMALL
-          ? hashes.md5(target)
-          : hashes.ofSmall(target),
+      bytes < there.size ? hashes.md5(target, bytes) : wholeMd5(hashes, target, bytes),
   }
   // A server of another kind does not tell what a try left: what is shorter may be that.
   const isPart = async (): Promise<boolean> =>

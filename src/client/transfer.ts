@@ -124,6 +124,15 @@ export async function statOrNone(vfs: VirtualFileSystem, path: VirtualPath): Pro
   }
 }
 
+/** MD5 of a whole file at the server that has `size` bytes; undefined when the server cannot tell. */
+export function wholeMd5(
+  hashes: Line['hashes'],
+  path: VirtualPath,
+  size: number,
+): Promise<string | undefined> {
+  return size > SMALL ? hashes.md5(path) : hashes.ofSmall(path)
+}
+
 /** What only a server of our kind tells of a file: that its upload was not finished. */
 export async function isPartial({ isOurs, exec }: Line, path: VirtualPath): Promise<boolean> {
   if (!isOurs) return false

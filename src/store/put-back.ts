@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
+import { putText, textIn } from '../base/small-file.ts'
 
 /** Tells whether the database is the one that was open last. */
 export interface LastOpen {
@@ -22,22 +22,11 @@ export function lastOpen(database: DatabaseSync, file: string, place: string): L
     note() {
       const word = randomUUID()
       database.prepare('INSERT OR REPLACE INTO last_open VALUES (1, ?)').run(word)
-      writeFileSync(`${file}.new`, textOf(word, place), { mode: 0o600 })
-      renameSync(`${file}.new`, file)
+      putText(file, textOf(word, place))
     },
   }
 }
 
 function textOf(word: string, place: string): string {
   return `${word} ${place}\n`
-}
-
-/** Nothing where there is no such file. */
-function textIn(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw error
-  }
 }

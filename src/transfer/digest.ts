@@ -147,7 +147,7 @@ export function digests({ threads: most = availableParallelism() } = {}): Thread
       const { algorithm, offset, length = Number.POSITIVE_INFINITY, block = 0 } = range
       const hashes = await inThread({ descriptor, algorithm, offset, length, block, stop })
       if (signal?.aborted) throw canceled()
-      if (closing.aborted) throw new OpError('ESTALE', 'Replaced meanwhile, open it again')
+      closing.throwIfAborted()
       return hashes
     } finally {
       for (const end of [signal, closing]) end?.removeEventListener('abort', halt)

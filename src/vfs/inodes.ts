@@ -1,4 +1,5 @@
 import { type Awaitable, isPromise } from '../base/awaitable.ts'
+import { OpError } from '../base/error.ts'
 import type { Book } from '../quota/book.ts'
 import type { Stat } from './vfs.ts'
 
@@ -30,6 +31,11 @@ interface Lent {
 }
 
 /** The inodes of one account that are open now, over all its sessions. */
+/** What a handle is told whose file another has replaced. ESTALE. */
+export function replacedMeanwhile(path: string): OpError {
+  return new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
+}
+
 export class Inodes {
   readonly #open = new Map<string, Inode>()
 

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { failure, fileError } from './errno.ts'
+import { replacedMeanwhile } from './inodes.ts'
 import { statOf } from './local-stat.ts'
 import type { FileHandle, LentDescriptor, NewAttrs, Stat, VirtualPath } from './vfs.ts'
 
@@ -75,7 +76,7 @@ export function openedFile(descriptor: number, path: VirtualPath, append: boolea
     const last = open
     open = undefined
     if (users === 0) return fs.closeSync(last)
-    closing?.abort()
+    closing?.abort(replacedMeanwhile(path))
     const { promise, resolve } = Promise.withResolvers<void>()
     lastGone = resolve
     return promise.then(() => fs.closeSync(last))

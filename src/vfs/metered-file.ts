@@ -1,8 +1,8 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
-import { isOpError, OpError } from '../base/error.ts'
+import { isOpError } from '../base/error.ts'
 import type { Book } from '../quota/book.ts'
 import { failure } from './errno.ts'
-import { giveDown, type Inode, type Inodes, inLane } from './inodes.ts'
+import { giveDown, type Inode, type Inodes, inLane, replacedMeanwhile } from './inodes.ts'
 import type { Refusals } from './refusals.ts'
 import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
 
@@ -47,9 +47,8 @@ export function meteredFile(opened: Opened): FileHandle {
     return used
   }
 
-  const replaced = (): OpError => new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
   function checkThere(): void {
-    if (inode.replaced) throw replaced()
+    if (inode.replaced) throw replacedMeanwhile(path)
   }
   function checkOpen(): void {
     checkThere()
@@ -63,7 +62,7 @@ export function meteredFile(opened: Opened): FileHandle {
     return inLane(inode, () =>
       book.whenRoom(Math.max(0, bytes() - inode.size), 0, () => {
         checkThere()
-        if (inode.overwritten) throw replaced()
+        if (inode.overwritten) throw replacedMeanwhile(path)
         return change()
       }),
     )

@@ -7,6 +7,7 @@ import type { Loan } from './loan.ts'
 import type { LocalFile } from './local-file.ts'
 import { lengthOf } from './metered-file.ts'
 import type { Refusals } from './refusals.ts'
+import { sharedHandle } from './shared-handle.ts'
 import type { Shelf } from './shelf.ts'
 import type { Shelved } from './shelved.ts'
 import type { FileHandle, VirtualPath } from './vfs.ts'
@@ -266,38 +267,20 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     return early.done
   }
-  const share: Overwrite['share'] = ({ appends, changed }) => {
+  const share: Overwrite['share'] = (how) => {
     handles += 1
-    let open = true
-    let changes = changed
-    const last = (): FileHandle | undefined => {
-      if (!open) return undefined
-      open = false
-      handles -= 1
-      return handles === 0 ? below : undefined
-    }
-    return handleOver(() => handle, {
-      appends,
-      write(data, offset) {
-        changes ||= lengthOf(data) > 0
-        return appends ? append(data) : handle.write(data, offset)
+    return sharedHandle(
+      {
+        handle,
+        isOver: () => below !== undefined || (state === 'over' && early === undefined),
+        commit: commitEarly,
+        leave() {
+          handles -= 1
+          return handles === 0 ? below : undefined
+        },
       },
-      truncate(to) {
-        changes = true
-        return handle.truncate(to)
-      },
-      setstat(attrs) {
-        changes ||= attrs.size !== undefined
-        return handle.setstat(attrs)
-      },
-      close() {
-        if (!open) return undefined
-        const under = last()
-        const isOver = below !== undefined || (state === 'over' && early === undefined)
-        return changes && !isOver ? commitEarly() : under?.close()
-      },
-      abandon: () => last()?.abandon(),
-    })
+      how,
+    )
   }
   const append = (data: readonly Uint8Array[]): Awaitable<void> =>
     below === undefined ? handle.write(data, written.size) : below.write(data, now(below.stat()).size)

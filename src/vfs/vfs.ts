@@ -78,7 +78,7 @@ export interface FileHandle {
 /** A descriptor that stays open until it is given back (disposed): its number may be another account's file then. */
 export interface LentDescriptor extends Disposable {
   readonly number: number
-  /** Aborted when the file is closed meanwhile: what is waited for. */
+  /** Aborted when the file is closed meanwhile, which waits then; its reason is what to throw (ESTALE). */
   readonly closing: AbortSignal
 }
 

@@ -4,7 +4,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { isOpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { type Digests, digests } from '../../../src/transfer/digest.ts'
 import type { FileHandle, VirtualPath } from '../../../src/vfs/vfs.ts'
 import { lent } from '../../support/lent.ts'
@@ -83,7 +83,7 @@ test('digest: what is closed meanwhile is not hashed to its end', async () => {
   }
 
   const answer = hash.of('ada', handle, { algorithm: 'md5', offset: 0 })
-  closing.abort()
+  closing.abort(new OpError('ESTALE', 'Replaced meanwhile'))
 
   await assert.rejects(answer, (error) => isOpError(error, 'ESTALE'))
 })

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { OpError } from '../../../src/base/error.ts'
 import type { UploadStore } from '../../../src/vfs/uploads.ts'
-import { stagedAccount } from '../../support/staged-account.ts'
+import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
   bytes,
@@ -61,14 +61,20 @@ test('full database: a new file that is whole is whole, and one that is not stay
   assert.ok(await isPartial(await killed.session(), '/left'))
 })
 
-test('full database: what was owed is written down with the next upload', async () => {
-  const { state, uploads } = fillable()
-  await using ada = await stagedAccount({ uploads })
+/** A session that gave `/left` up while the disk was full: its mark is still to be written down. */
+async function owing(ada: StagedAccount, state: { full: boolean }) {
   const vfs = await ada.session()
   const left = await vfs.open(p('/left'), NEW)
   await left.write(bytes('456'), 0)
   state.full = true
   await left.abandon()
+  return vfs
+}
+
+test('full database: what was owed is written down with the next upload', async () => {
+  const { state, uploads } = fillable()
+  await using ada = await stagedAccount({ uploads })
+  const vfs = await owing(ada, state)
   state.full = false
 
   await put(vfs, '/next', 'x')
@@ -80,11 +86,7 @@ test('full database: what was owed is written down with the next upload', async 
 test('full database: an account does not go to another process before what is owed is written down', async () => {
   const { state, uploads } = fillable()
   await using ada = await stagedAccount({ uploads })
-  const vfs = await ada.session()
-  const left = await vfs.open(p('/left'), NEW)
-  await left.write(bytes('456'), 0)
-  state.full = true
-  await left.abandon()
+  await owing(ada, state)
 
   assert.equal(ada.letGo(), false)
   state.full = false
