@@ -63,8 +63,8 @@ export interface OpenHomes extends Disposable {
   letGo(account: string): boolean
 }
 
-/** fsyncs at a time: of libuv's four threads one is left for logins. */
-const SYNCS = 3
+/** READs, WRITEs and fsyncs off the loop at a time: of libuv's four threads one is left for logins. */
+const OFF_THE_LOOP = 3
 
 interface Shared {
   readonly book: Book
@@ -89,7 +89,7 @@ export async function openHomes({
   const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
-  const syncs = new Turns(SYNCS)
+  const turns = new Turns(OFF_THE_LOOP)
 
   async function sharedBy(account: string): Promise<Shared> {
     const book = await openBook(account)
@@ -125,7 +125,7 @@ export async function openHomes({
       const home = join(folder, 'home', account)
       await told(() => makeHome(home))
       const shared = await sharedBy(account)
-      const inTurn: InTurn = (work) => syncs.run(account, work)
+      const inTurn: InTurn = (work) => turns.run(account, work)
       const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder, inTurn))
       return staged(metered(local, shared), {
         ...shared,

@@ -17,9 +17,9 @@ export function pacedFile(file: LocalFile, pace: Pace, inTurn: InTurn): FileHand
   /** Where the last write's bytes lay, for those of the next. */
   let memory: Buffer | undefined
 
-  /** Off the loop. */
+  /** Off the loop, in turn: the threads there are few, and logins need them too. */
   const later = <T>(work: (descriptor: number) => Promise<T>): Promise<T> =>
-    pace.later(() => file.later(work))
+    inTurn(() => pace.later(() => file.later(work)))
   return {
     found: file.found,
     appends: file.appends,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { isOpError, OpError } from '../../../src/base/error.ts'
 import { measure } from '../../../src/vfs/measure.ts'
 import type { Pace } from '../../../src/vfs/pace.ts'
@@ -281,4 +282,37 @@ test('slow disk: a size set by name is that of the file that bears the name when
     assert.equal((await vfs.stat(A)).size, 100)
     await equalsDisk(ada)
   })
+})
+
+/** Of libuv's threads, which logins need too. */
+const THREADS = 4
+
+test('slow disk: leaves a thread to logins, however many files are read and written', async () => {
+  const underWay: (() => void)[] = []
+  const disk: Pace = {
+    quick: false,
+    now: (work) => work(),
+    later: (work) => new Promise<void>((begin) => underWay.push(begin)).then(work),
+  }
+  await using ada = await stagedAccount({ paces: { of: () => disk } })
+  const vfs = await ada.session()
+  const works: Promise<unknown>[] = []
+  for (let i = 0; i < THREADS; i++) {
+    const file = await vfs.open(virtualPath(`/f${i}`), { read: true, write: true, create: true })
+    works.push(Promise.resolve(file.write(bytes(10), 0)), Promise.resolve(file.read([Buffer.alloc(1)], 0)))
+  }
+
+  let over = false
+  const all = Promise.all(works).finally(() => {
+    over = true
+  })
+
+  let most = 0
+  for (await turn(); !over; await turn()) {
+    most = Math.max(most, underWay.length)
+    underWay.shift()?.()
+  }
+
+  await all
+  assert.ok(most > 1 && most < THREADS, `${most} at once`)
 })
