@@ -33,25 +33,12 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
   let noHead = false
   let hasTold = false
 
-  async function bySum(command: string): Promise<string | undefined> {
-    const { status, stdout } = await dialed.exec(command)
-    const hash = HEX.exec(stdout)?.[1]
-    return status === 0 || status === null ? hash : undefined
-  }
-
-  async function byExec(path: string, bytes: number | undefined): Promise<string | undefined> {
-    if (noExec || (bytes !== undefined && noHead)) return undefined
-    const word = shellWord(path)
+  /** What a command printed; undefined where none is run (an SFTP server without a shell). */
+  async function printed(command: string): Promise<string | undefined> {
+    if (noExec) return undefined
     try {
-      const hash = await bySum(bytes === undefined ? `md5sum ${word}` : `head -c ${bytes} ${word} | md5sum`)
-      if (hash === undefined || (bytes !== undefined && bytes > 0 && hash === OF_NOTHING)) {
-        // A file may be gone, or not to be read: that says nothing of the others once there was a sum.
-        if (bytes !== undefined) noHead = true
-        else if (!hasTold) noExec = true
-        return undefined
-      }
-      hasTold ||= bytes === undefined
-      return hash
+      const { status, stdout } = await dialed.exec(command)
+      return status === 0 || status === null ? stdout : ''
     } catch (error) {
       if (!isOpError(error, 'ENOTSUP') && !isOpError(error, 'EPROTO')) throw error
       noExec = true
@@ -59,12 +46,26 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
     }
   }
 
+  async function byExec(path: string, bytes: number | undefined): Promise<string | undefined> {
+    if (bytes !== undefined && noHead) return undefined
+    const word = shellWord(path)
+    const told = await printed(bytes === undefined ? `md5sum ${word}` : `head -c ${bytes} ${word} | md5sum`)
+    const hash = told === undefined ? undefined : HEX.exec(told)?.[1]
+    if (hash === undefined || (bytes !== undefined && bytes > 0 && hash === OF_NOTHING)) {
+      // A file may be gone, or not to be read: that says nothing of the others once there was a sum.
+      if (bytes !== undefined) noHead = true
+      else if (!hasTold) noExec = true
+      return undefined
+    }
+    hasTold ||= bytes === undefined
+    return hash
+  }
+
   /** One line for each file, in order; what is not there has none. */
   async function bySums(paths: readonly string[]): Promise<readonly string[] | undefined> {
-    if (noExec) return undefined
-    const { status, stdout } = await dialed.exec(`md5sum ${paths.map(shellWord).join(' ')}`)
-    const sums = stdout.split('\n').flatMap((line) => HEX.exec(line)?.[1] ?? [])
-    if ((status !== 0 && status !== null) || sums.length !== paths.length) return undefined
+    const told = await printed(`md5sum ${paths.map(shellWord).join(' ')}`)
+    const sums = told === undefined ? [] : told.split('\n').flatMap((line) => HEX.exec(line)?.[1] ?? [])
+    if (sums.length !== paths.length) return undefined
     hasTold = true
     return sums
   }
