@@ -3,7 +3,7 @@ import { isOpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { parentOf, virtualPath } from '../vfs/path.ts'
 import type { Entry, VirtualPath } from '../vfs/vfs.ts'
-import { longname, type Owners } from '../wire/longname.ts'
+import { longnames } from '../wire/longname.ts'
 import { NameList } from '../wire/name-list.ts'
 import { EOF, type Reply, type WrittenReply } from '../wire/replies.ts'
 import type { RequestOf } from '../wire/requests.ts'
@@ -20,6 +20,7 @@ const LARGEST = 1024
 const READ_AT_ONCE = 128
 
 type Answer = Reply | WrittenReply
+type LineOf = ReturnType<typeof longnames>
 
 /** OPENDIR (§6.7). ENOENT, ENOTDIR, EACCES, EMFILE. */
 export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSession): Awaitable<Reply> {
@@ -36,7 +37,8 @@ export function opendir({ path: text }: RequestOf<'opendir'>, session: SftpSessi
 export function readdir({ handle }: RequestOf<'readdir'>, session: SftpSession): Awaitable<Answer> {
   const open = session.handles.directory(handle)
   return then(session.owners(), (owners) => {
-    const next = (): Awaitable<Answer> => fill(open, new NameList(REPLY_SIZE + LARGEST), session, owners)
+    const next = (): Awaitable<Answer> =>
+      fill(open, new NameList(REPLY_SIZE + LARGEST), longnames(owners, session.clock.now()))
     const made = session.ahead.take(open)?.() ?? (open.dotted ? next() : first(open, session, next))
     return then(made, (answer) => {
       if (!open.over) session.ahead.begin(open, next)
@@ -54,16 +56,15 @@ function first(open: OpenDirectory, session: SftpSession, next: () => Awaitable<
 }
 
 /** Puts names into the reply until it is full or the folder ends. */
-function fill(open: OpenDirectory, list: NameList, session: SftpSession, owners: Owners): Awaitable<Answer> {
-  const now = session.clock.now()
+function fill(open: OpenDirectory, list: NameList, lineOf: LineOf): Awaitable<Answer> {
   while (true) {
-    take(open, list, owners, now)
+    take(open, list, lineOf)
     if (open.waiting.length > 0) break
     const more = open.directory.read(READ_AT_ONCE)
     if (isPromise(more))
       return more.then((entries) => {
         put(open, entries)
-        return open.over ? answer(list) : fill(open, list, session, owners)
+        return open.over ? answer(list) : fill(open, list, lineOf)
       })
     put(open, more)
     if (open.over) break
@@ -81,12 +82,12 @@ function answer(list: NameList): Answer {
 }
 
 /** Moves waiting entries into `list` until it is full. */
-function take(open: OpenDirectory, list: NameList, owners: Owners, now: number): void {
+function take(open: OpenDirectory, list: NameList, lineOf: LineOf): void {
   const { waiting } = open
   let count = 0
   while (count < waiting.length && list.size < REPLY_SIZE) {
     const entry = waiting[count++]!
-    list.add(entry.name, longname(entry, owners, now), entry.stat)
+    list.add(entry.name, lineOf(entry), entry.stat)
   }
   open.waiting = count === waiting.length ? [] : waiting.slice(count)
 }

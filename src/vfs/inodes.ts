@@ -30,12 +30,12 @@ interface Lent {
   readonly there: () => number
 }
 
-/** The inodes of one account that are open now, over all its sessions. */
 /** What a handle is told whose file another has replaced. ESTALE. */
 export function replacedMeanwhile(path: string): OpError {
   return new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
 }
 
+/** The inodes of one account that are open now, over all its sessions. */
 export class Inodes {
   readonly #open = new Map<string, Inode>()
 

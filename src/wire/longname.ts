@@ -8,15 +8,33 @@ export interface Owners {
 }
 
 /**
- * The `ls -l` line of an entry, laid out as OpenSSH's server does: WinSCP and FileZilla read kind, rights and
- * owner out of it. `now`: ms since 1970; what is older than half a year shows its year instead of the time.
+ * Writes the `ls -l` lines of entries, laid out as OpenSSH's server does: WinSCP and FileZilla read kind, rights and
+ * owner out of them. `now`: ms since 1970; what is older than half a year shows its year instead of the time.
  */
-export function longname({ name, stat }: Entry, owners: Owners, now: number): string {
-  const links = String(stat.nlink).padStart(3)
-  const user = owners.user(stat.uid).padEnd(8)
-  const group = owners.group(stat.gid).padEnd(8)
-  const size = String(stat.size).padStart(8)
-  return `${modeText(stat)} ${links} ${user} ${group} ${size} ${dateText(stat.mtime, now)} ${name}`
+export function longnames(owners: Owners, now: number): (entry: Entry) => string {
+  // What files of a folder mostly share is put into words once.
+  let last: Pick<Stat, 'mode' | 'nlink' | 'uid' | 'gid'> = { mode: -1, nlink: -1, uid: -1, gid: -1 }
+  let lead = ''
+  let second = Number.NaN
+  let date = ''
+  return ({ name, stat }) => {
+    const { mode, nlink, uid, gid, size, mtime } = stat
+    if (mode !== last.mode || nlink !== last.nlink || uid !== last.uid || gid !== last.gid) {
+      last = stat
+      lead = leadText(stat, owners)
+    }
+    if (mtime !== second) {
+      second = mtime
+      date = dateText(mtime, now)
+    }
+    return `${lead} ${String(size).padStart(8)} ${date} ${name}`
+  }
+}
+
+function leadText({ mode, nlink, uid, gid }: Stat, owners: Owners): string {
+  const user = owners.user(uid).padEnd(8)
+  const group = owners.group(gid).padEnd(8)
+  return `${modeText(mode)} ${String(nlink).padStart(3)} ${user} ${group}`
 }
 
 /** The permission bits of all 512 modes. */
@@ -33,7 +51,7 @@ const KINDS: Readonly<Record<number, string>> = {
   [FileType.fifo]: 'p',
 }
 
-function modeText({ mode }: Stat): string {
+function modeText(mode: number): string {
   const kind = KINDS[mode & FileType.mask] ?? '-'
   const rights = RIGHTS[mode & 0o777]!
   return mode & 0o7000 ? kind + withSpecialBits(rights, mode) : kind + rights
