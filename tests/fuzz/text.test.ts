@@ -132,9 +132,9 @@ test('command lines: a thousand of any bytes end in sentences, and the session g
     const bytes =
       random.below(3) === 0 ? random.mutant(Buffer.from(line, 'latin1')) : Buffer.from(line, 'latin1')
     return bytes.toString('latin1').replace(/[\n\r]/g, ' ')
-  }).filter((line) => !ending.has(line.trim().split(/\W/)[0]!))
-  // Without an operand a hash is that of what follows.
-  const safe = lines.map((line) => (/^\W*(md5|sha)/.test(line) ? `${line} /none` : line))
+  }).filter((line) => !line.split(/\W+/).some((word) => ending.has(word)))
+  // Without an operand a hash is that of what follows, also in front of a ";".
+  const safe = lines.map((line) => line.replace(/(md5|sha)\w*/g, '$& /none'))
   safe.push('cd /', 'pwd')
 
   const { stdout, stderr } = await run('ssh', ['-F', server.sshConfig, 'ftp', '--', '-k'], {
