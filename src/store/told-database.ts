@@ -12,10 +12,11 @@ export class ToldDatabase extends DatabaseSync {
 
   override prepare(sql: string): StatementSync {
     const statement = told(() => super.prepare(sql))
-    const { run, get, all } = statement
+    const { run, all } = statement
     return Object.assign(statement, {
       run: (...values: Parameters<typeof run>) => told(() => run.apply(statement, values)),
-      get: (...values: Parameters<typeof get>) => told(() => get.apply(statement, values)),
+      // SQLite's own ends after the first row, and says nothing of a commit that fails then.
+      get: (...values: Parameters<typeof all>) => told(() => all.apply(statement, values)[0]),
       all: (...values: Parameters<typeof all>) => told(() => all.apply(statement, values)),
     })
   }

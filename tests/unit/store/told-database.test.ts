@@ -22,3 +22,14 @@ test('database: a full disk is told as a sentence, and it goes on when there is 
   assert.throws(() => database.exec('nonsense'), /syntax error/)
   database.close()
 })
+
+test('database: get throws when what it changed cannot be kept', () => {
+  const database = openDatabase(':memory:')
+  database.exec(`CREATE TABLE one (id INTEGER PRIMARY KEY);
+    CREATE TABLE other (one INTEGER REFERENCES one DEFERRABLE INITIALLY DEFERRED)`)
+
+  // Found wrong when it is committed, as a full disk is.
+  assert.throws(() => database.prepare('INSERT INTO other VALUES (1) RETURNING one').get(), /FOREIGN KEY/)
+
+  database.close()
+})
