@@ -15,7 +15,7 @@ import { openDailyFile } from './base/daily-file.ts'
 import { isAlive, markOf } from './base/living.ts'
 import { alone, type Siblings } from './base/siblings.ts'
 import { type Books, openBooks } from './quota/books.ts'
-import { openDatabase } from './store/database.ts'
+import { keepRoom, openDatabase } from './store/database.ts'
 import type { KeyValue } from './store/key-value.ts'
 import { keyvOver } from './store/keyv.ts'
 import { lastOpen } from './store/put-back.ts'
@@ -93,6 +93,7 @@ export async function openOffice({
     }),
   )
   if (isFirst) {
+    keepRoom(database)
     const last = lastOpen(database, join(folder, 'data', 'last-open'), placeOf(real))
     // What accounts use it may tell as of then.
     if (last.isPutBack) for await (const { name } of accounts.list()) await counted.doubt(name)

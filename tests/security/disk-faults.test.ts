@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import {
   closeSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   openSync,
@@ -10,6 +11,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -135,11 +138,11 @@ test('disk: where only the database cannot grow, sessions go on, and what cannot
   let disk: SmallDisk | undefined
   await using server = await startServer({
     prepare: (folder) => {
-      const data = join(folder, 'data')
-      const files = readdirSync(data, { withFileTypes: true }).filter((entry) => entry.isFile())
-      const kept = files.map(({ name }) => [name, readFileSync(join(data, name))] as const)
-      disk = smallDisk(data, 16)
-      for (const [name, bytes] of kept) writeFileSync(join(data, name), bytes, { mode: 0o600 })
+      disk = movedToDisk(join(folder, 'data'), 16)
+      // Too little is left for what the server keeps aside.
+      const others = join(folder, 'data', 'others')
+      fill(others)
+      truncateSync(others, statSync(others).size - 200 * 1024)
     },
   })
   using _ = disk!
@@ -197,6 +200,44 @@ test('disk: where only the database cannot grow, sessions go on, and what cannot
   assert.equal(added.status, 0, added.stderr)
   pipes.end()
 })
+
+// All in one place, as most have it, and somebody who was not here since the start is asked to make room.
+test('disk: where all is full, who comes newly logs in, sees what there is, and makes room', {
+  skip,
+}, async () => {
+  let disk: SmallDisk | undefined
+  await using server = await startServer({
+    prepare: (folder) => {
+      disk = movedToDisk(folder, 32)
+    },
+  })
+  using _ = disk!
+  writeFileSync(join(server.home('ada'), 'big'), Buffer.alloc(4 * MIB))
+  const ssh = (words: string, input = '') => run('ssh', ['-F', server.sshConfig, 'ftp', words], { input })
+
+  fill(join(server.var, 'filler'))
+  const listed = await ssh('ls')
+  const refused = await ssh('put more', 'more')
+  const removed = await ssh('rm big')
+  const stored = await ssh('put -f more', 'more')
+  const { stdout } = await server.console(['quota', 'show', 'ada', '--json'])
+
+  assert.equal(listed.stdout, 'big\n', listed.stderr)
+  assert.match(refused.stderr, /^The server's disk is full/)
+  assert.equal(removed.status, 0, removed.stderr)
+  assert.equal(stored.status, 0, stored.stderr)
+  assert.equal(JSON.parse(stdout).used, 4)
+})
+
+/** A small disk over a folder, with what is in it. */
+function movedToDisk(folder: string, mib: number): SmallDisk {
+  const kept = `${folder}-kept`
+  cpSync(folder, kept, { recursive: true })
+  const disk = smallDisk(folder, mib)
+  cpSync(kept, folder, { recursive: true })
+  rmSync(kept, { recursive: true })
+  return disk
+}
 
 /** Takes what room a disk has. */
 function fill(file: string): void {
