@@ -14,6 +14,7 @@ import type { RemoteFile } from './remote-file.ts'
 import {
   type GetPlace,
   isPartial,
+  keptAttrs,
   localMd5,
   mismatch,
   modeOf,
@@ -202,8 +203,7 @@ async function fetch(
       : ((await (early ?? line.hashes.ofOpen(line.vfs.session, remote))) ??
         (large ? undefined : await line.hashes.ofSmall(source)))
     if (theirs !== undefined && ours !== theirs) throw mismatch(name, ours!, theirs, '--restart')
-    if (wishes.preserve)
-      await part.setstat({ mode: there.mode & 0o777, atime: there.atime, mtime: there.mtime })
+    if (wishes.preserve) await part.setstat(keptAttrs(there))
     // Those too that a umask has taken, or that would have kept us from going on with it.
     else if (replaced !== undefined && ((await part.stat()).mode ^ replaced.mode) & 0o777)
       await part.setstat({ mode: replaced.mode & 0o777 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isOpError } from '../base/error.ts'
 import type { FileHandle, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Outcome } from './outcome.ts'
-import { type GetPlace, mismatch, modeOf, NO_MD5, NOT_ASKED, SMALL, type Try } from './transfer.ts'
+import { type GetPlace, keptAttrs, mismatch, modeOf, NO_MD5, NOT_ASKED, SMALL, type Try } from './transfer.ts'
 
 /**
  * Fetches a file of one packet, as the listing told of it, into a folder that was made for it: all that is asked of
@@ -44,7 +44,7 @@ export async function getSmall(
   }
   try {
     await file.write([bytes], 0)
-    if (wishes.preserve) await file.setstat({ mode: now.mode & 0o777, atime: now.atime, mtime: now.mtime })
+    if (wishes.preserve) await file.setstat(keptAttrs(now))
   } catch (error) {
     // The usual way meets the same, and says what it means.
     if (isOpError(error, 'ENOSPC')) return undefined

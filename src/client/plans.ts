@@ -3,7 +3,7 @@ import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { errnoOf } from '../vfs/errno.ts'
 import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
-import type { NewAttrs, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { getFile, type Listed, newGet } from './get-file.ts'
 import type { Line } from './link.ts'
 import { type Listings, listings } from './listings.ts'
@@ -11,7 +11,7 @@ import { openFolder } from './local-disk.ts'
 import { newPut, putFile } from './put-file.ts'
 import type { Job } from './queue.ts'
 import { takenNames } from './taken-names.ts'
-import { partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
+import { keptAttrs, partialsIn, statOrNone, type TransferWishes } from './transfer.ts'
 import { ensureFolder, filesOf } from './tree.ts'
 
 export interface MoveWishes extends TransferWishes {
@@ -89,7 +89,7 @@ export async function planPut(
           kept({
             name: shown(own),
             depth: names.length,
-            set: async ({ vfs }) => vfs.setstat(own, attrsOf(stat)),
+            set: async ({ vfs }) => vfs.setstat(own, keptAttrs(stat)),
           })
       }
       keep([], found)
@@ -171,7 +171,7 @@ export async function planGet(
           kept({
             name: shown(prefix + one.slice(1)),
             depth: names.length,
-            set: async () => root.setstat(one, attrsOf(stat)),
+            set: async () => root.setstat(one, keptAttrs(stat)),
           })
       }
       keep([], found)
@@ -199,10 +199,6 @@ export async function planGet(
     }
   }
   return jobs
-}
-
-function attrsOf({ mode, atime, mtime }: Stat): NewAttrs {
-  return { mode: mode & 0o777, atime, mtime }
 }
 
 function leftOut(tell: PlanParts['tell'], failed: PlanParts['failed']) {

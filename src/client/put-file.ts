@@ -11,6 +11,7 @@ import { type OpenSource, openPart } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
   isPartial,
+  keptAttrs,
   type LocalPlace,
   localMd5,
   mismatch,
@@ -157,8 +158,7 @@ async function send(
     const md5 = await ours
     if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs, '-f')
     // It may ask for the times first, and a CLOSE that overtook it would leave it without a handle.
-    if (wishes.preserve)
-      await remote.setstat({ mode: before.mode & 0o777, atime: before.atime, mtime: before.mtime })
+    if (wishes.preserve) await remote.setstat(keptAttrs(before))
     const closing: Promise<unknown>[] = []
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)

@@ -1,10 +1,12 @@
 import { OpError } from '../base/error.ts'
 import type { Token } from '../transfer/proved.ts'
 import { virtualPath } from '../vfs/path.ts'
-import type { DirectoryHandle, Entry, Space, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { DirectoryHandle, Space, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { encodeAttrs } from '../wire/attrs.ts'
 import { Builder } from '../wire/builder.ts'
+import { kindsOf } from './kinds.ts'
 import { bothTimes, type RemoteFile, remoteFile } from './remote-file.ts'
+import { remoteFolder } from './remote-folder.ts'
 import { renameOver } from './rename-over.ts'
 import type { SftpSession } from './sftp-session.ts'
 import { type Look, type Refused, why } from './why.ts'
@@ -28,10 +30,21 @@ const RESUME = 'resume@miniftp'
 
 export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
   const has = (extension: string): boolean => session.extensions.has(extension)
+  const statOf = async (type: 'stat' | 'lstat', path: VirtualPath): Promise<Stat> => {
+    const { stat } = await session.ask('attrs', { type, path }, path)
+    return kinds.withKind(path, stat, type === 'stat')
+  }
   const look: Look = {
-    lstat: async (path) => (await session.ask('attrs', { type: 'lstat', path }, path)).stat,
+    lstat: (path) => statOf('lstat', path),
     readlink: (path) => oneName('readlink', path),
   }
+  const kinds = kindsOf({
+    async visit(path) {
+      const { handle } = await session.ask('handle', { type: 'opendir', path }, path)
+      await session.ask('status', { type: 'close', handle }, path)
+    },
+    readlink: look.readlink,
+  })
 
   async function oneName(type: 'readlink' | 'realpath', path: string): Promise<string> {
     const { names } = await session.ask('name', { type, path }, path)
@@ -62,7 +75,7 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
     const { handle } = await tried({ what: 'list', path }, () =>
       session.ask('handle', { type: 'opendir', path }, path),
     )
-    return directory(session, handle, path)
+    return remoteFolder(session, handle, path, kinds.entry)
   }
 
   const status = async (refused: Refused, ask: Parameters<SftpSession['ask']>[1]): Promise<void> => {
@@ -83,12 +96,8 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
     })
   }
 
-  const stat = async (path: VirtualPath, { follow } = { follow: true }): Promise<Stat> =>
-    (
-      await tried({ what: follow ? 'stat' : 'other', path }, () =>
-        session.ask('attrs', { type: follow ? 'stat' : 'lstat', path }, path),
-      )
-    ).stat
+  const stat = (path: VirtualPath, { follow } = { follow: true }): Promise<Stat> =>
+    tried({ what: follow ? 'stat' : 'other', path }, () => statOf(follow ? 'stat' : 'lstat', path))
 
   return {
     session,
@@ -140,36 +149,6 @@ export function remoteFileSystem(session: SftpSession): RemoteFileSystem {
       session.end()
     },
   }
-}
-
-/** Entries asked for at a time come as the server packs them; what was not wanted yet is kept. */
-function directory(session: SftpSession, handle: string, path: VirtualPath): DirectoryHandle {
-  let isOpen = true
-  let atEnd = false
-  let kept: Entry[] = []
-  return {
-    async read(most) {
-      if (!isOpen) throw new OpError('EBADF', 'The folder is closed', { path })
-      while (kept.length === 0 && !atEnd) {
-        const names = await session.readdir(handle, path)
-        atEnd = names === undefined
-        kept = (names ?? []).flatMap(({ name, stat }) =>
-          isName(name) && stat !== undefined ? [{ name, stat }] : [],
-        )
-      }
-      return kept.splice(0, most)
-    },
-    async close() {
-      if (!isOpen) return
-      isOpen = false
-      await session.ask('status', { type: 'close', handle }, path)
-    },
-  }
-}
-
-/** A server may say anything; what is no name of one entry is not one (never '..', nothing with a '/'). */
-function isName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && name.length <= 255
 }
 
 /** statvfs@openssh.com (PROTOCOL 4.4). ENOTSUP. */

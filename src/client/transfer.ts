@@ -3,7 +3,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import { quoteWord } from '../commands/quoting.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { ResumePlan, ResumeWishes } from '../transfer/resume.ts'
-import type { FileHandle, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { FileHandle, NewAttrs, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 
 /** Bytes that may be under way between the two sides. */
@@ -112,6 +112,11 @@ export async function localMd5(
  */
 export function modeOf({ kind, mode }: Stat): number | undefined {
   return mode === 0 ? undefined : (mode & 0o777) | (kind === 'directory' ? 0o700 : 0o600)
+}
+
+/** What is kept of a file or folder: of its times and permissions those that its side tells. */
+export function keptAttrs({ mode, atime, mtime }: Stat): NewAttrs {
+  return { ...(mode !== 0 && { mode: mode & 0o777 }), ...((atime !== 0 || mtime !== 0) && { atime, mtime }) }
 }
 
 /** What is there, or undefined. */

@@ -161,7 +161,8 @@ async function copy(
     const flags = force
       ? { write: true, create: true, truncate: true }
       : { write: true, create: true, exclusive: true }
-    const target = await vfs.open(to, flags, { mode: found.mode & 0o777 })
+    // Some servers do not tell it.
+    const target = await vfs.open(to, flags, found.mode === 0 ? {} : { mode: found.mode & 0o777 })
     try {
       await copyFile(source, target, signal)
     } catch (error) {
