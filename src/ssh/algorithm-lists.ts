@@ -1,5 +1,7 @@
-/** What the client of a connection can do, best first, for each direction. */
+/** What the client of a connection can do, best first; ciphers and MACs for each direction. */
 export interface AlgorithmLists {
+  readonly kex: readonly string[]
+  readonly hostKeys: readonly string[]
   readonly ciphers: readonly (readonly string[])[]
   readonly macs: readonly (readonly string[])[]
 }
@@ -28,18 +30,5 @@ export function algorithmLists(bytes: Buffer): AlgorithmLists | 'incomplete' | u
     lists.push(bytes.toString('latin1', at, at + length).split(','))
     at += length
   }
-  return { ciphers: lists.slice(2, 4), macs: lists.slice(4, 6) }
-}
-
-/** The cipher brings its own MAC. */
-const AUTHENTICATED = /-gcm@openssh\.com$|^chacha20-poly1305@openssh\.com$/
-const ETM = /-etm@openssh\.com$/
-
-/** In one direction at least there is nothing better than a MAC over the plain text: libssh2 before 1.11, old WinSCP. */
-export function needsPlainMacs({ ciphers, macs }: AlgorithmLists): boolean {
-  return macs.some((list, at) => !list.some((mac) => ETM.test(mac)) && !ciphers[at]!.some(isAuthenticated))
-}
-
-function isAuthenticated(cipher: string): boolean {
-  return AUTHENTICATED.test(cipher)
+  return { kex: lists[0]!, hostKeys: lists[1]!, ciphers: lists.slice(2, 4), macs: lists.slice(4, 6) }
 }

@@ -9,6 +9,9 @@ const LINE = /^SSH-(2\.0|1\.99)-/
 const MOST_BYTES = 36 * 1024
 /** How long a client may keep its KEXINIT back after its line, in ms: some wait for the server's first. */
 const PATIENCE = 250
+/** JSch waits for nothing, but its KEXINIT is a second behind its line, or more: Java loads what it needs for it. */
+const LATE_LINE = /^SSH-2\.0-JSCH[-_]/
+const PATIENCE_WITH_LATE = 10_000
 
 /**
  * Holds what a client sends until its identification line and its KEXINIT are whole, or have had their time: ssh2
@@ -31,7 +34,8 @@ export function holdFirstBytes(
     held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
     const end = held.indexOf(10)
     if (end < 0 && held.length < MOST_LINE) return
-    if (end < 0 || end >= MOST_LINE || !LINE.test(held.toString('latin1', 0, end))) {
+    const line = held.toString('latin1', 0, end)
+    if (end < 0 || end >= MOST_LINE || !LINE.test(line)) {
       stop()
       refused()
       return
@@ -40,7 +44,7 @@ export function holdFirstBytes(
     if (lists === 'incomplete' && held.length < MOST_BYTES) {
       if (patience !== undefined) return
       patience = new AbortController()
-      clock.sleep(PATIENCE, patience.signal).then(
+      clock.sleep(LATE_LINE.test(line) ? PATIENCE_WITH_LATE : PATIENCE, patience.signal).then(
         () => handOn(undefined),
         () => {}, // Handed on or closed meanwhile.
       )

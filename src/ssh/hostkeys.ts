@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { OpError } from '../base/error.ts'
@@ -11,7 +11,14 @@ export interface HostKey {
   readonly blob: Buffer
 }
 
-const KINDS = [
+interface Kind {
+  readonly file: string
+  /** For clients that know no better. A folder that holds the others and cannot be written into goes without. */
+  readonly older?: boolean
+  make(): { private: string; public: string }
+}
+
+const KINDS: readonly Kind[] = [
   {
     file: 'ssh_host_ed25519_key',
     make: () => wholeEd25519(() => ssh2.utils.generateKeyPairSync('ed25519', { comment: 'miniftp' })),
@@ -19,6 +26,11 @@ const KINDS = [
   {
     file: 'ssh_host_rsa_key',
     make: () => ssh2.utils.generateKeyPairSync('rsa', { bits: 3072, comment: 'miniftp' }),
+  },
+  {
+    file: 'ssh_host_ecdsa_key',
+    older: true,
+    make: () => ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256, comment: 'miniftp' }),
   },
 ]
 
@@ -29,9 +41,10 @@ export async function openHostKeys(
 ): Promise<readonly HostKey[]> {
   await mkdir(folder, { recursive: true })
   const keys: HostKey[] = []
-  for (const { file, make } of KINDS) {
+  for (const { file, make, older } of KINDS) {
     const path = join(folder, file)
     const found = await secretIn(path)
+    if (found === undefined && older && !(await isWritable(folder))) continue
     const secret = found ?? (await madeAt(path, make))
     const parsed = ssh2.utils.parseKey(secret)
     if (parsed instanceof Error) {
@@ -75,7 +88,14 @@ async function secretIn(path: string): Promise<Buffer | undefined> {
   }
 }
 
-async function madeAt(path: string, make: () => { private: string; public: string }): Promise<Buffer> {
+function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function madeAt(path: string, make: Kind['make']): Promise<Buffer> {
   const pair = make()
   await writeFile(path, pair.private, { mode: 0o600, flag: 'wx' })
   await writeFile(`${path}.pub`, `${pair.public}\n`, { mode: 0o644 })

@@ -89,21 +89,25 @@ function ask(exchange: Exchange): void {
   exchange.computeSecret = (reply) => client.secret(reply) ?? new Error('the key of the other side cannot be')
 }
 
-/** MACs over the plain text, behind the others, for a client that has nothing better. */
-export function offerPlainMacs(protocol: HybridProtocol): void {
-  const plain = plainLists(protocol._offer.lists)
-  const more = (side: PlainSide): PlainSide => ({ ...side, mac: [...side.mac, ...PLAIN_MACS] })
-  protocol._offer = new KexInit({ ...plain, cs: more(plain.cs), sc: more(plain.sc) })
+/** Best first; ciphers and MACs alike in both directions. */
+export interface Offer {
+  readonly kex: readonly string[]
+  readonly hostKeys: readonly string[]
+  readonly ciphers: readonly string[]
+  readonly macs: readonly string[]
 }
 
-/** These ciphers alone. */
-export function offerCiphers(protocol: HybridProtocol, names: readonly string[]): void {
+/** What one connection is offered instead of what all of ssh2's server are. */
+export function offerInstead(protocol: HybridProtocol, { kex, hostKeys, ciphers, macs }: Offer): void {
   const plain = plainLists(protocol._offer.lists)
-  const only = (side: PlainSide): PlainSide => ({ ...side, cipher: names })
-  protocol._offer = new KexInit({ ...plain, cs: only(plain.cs), sc: only(plain.sc) })
+  const side = (old: PlainSide): PlainSide => ({ ...old, cipher: ciphers, mac: macs })
+  protocol._offer = new KexInit({
+    kex: [...kex, ...plain.kex.filter((name) => MARKER.test(name))],
+    serverHostKey: hostKeys,
+    cs: side(plain.cs),
+    sc: side(plain.sc),
+  })
 }
-
-const PLAIN_MACS: readonly string[] = ['hmac-sha2-256', 'hmac-sha2-512']
 
 function plainLists(lists: OfferLists): PlainLists {
   const direction = (side: OfferSide) => ({
@@ -134,13 +138,13 @@ function available(): boolean {
 }
 
 const { KexInit } = createRequire(import.meta.url)('ssh2/lib/protocol/kex.js') as {
-  readonly KexInit: new (lists: PlainLists) => Offer
+  readonly KexInit: new (lists: PlainLists) => SentOffer
 }
 
 /** What we touch of ssh2's Protocol. */
 export interface HybridProtocol {
   readonly _server: boolean
-  _offer: Offer
+  _offer: SentOffer
   _kex: Exchange | undefined
   readonly _packetRW: { read: PacketReader }
 }
@@ -165,7 +169,7 @@ interface OfferLists {
   readonly cs: OfferSide
   readonly sc: OfferSide
 }
-interface Offer {
+interface SentOffer {
   readonly lists: OfferLists
 }
 type PlainSide = Readonly<Record<'cipher' | 'mac' | 'compress' | 'lang', readonly string[]>>

@@ -4,18 +4,19 @@ import type { Authenticator, Identity } from '../accounts/account.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { RELEASE } from '../base/version.ts'
-import { type AlgorithmLists, needsPlainMacs } from './algorithm-lists.ts'
-import { fastestCiphers, gcmIsFastest } from './cipher-choice.ts'
+import type { AlgorithmLists } from './algorithm-lists.ts'
+import { gcmIsFastest } from './cipher-choice.ts'
 import { type Connection, type ConnectionLimits, serveConnection } from './connection.ts'
 import { openFastPath } from './fast/fast-port.ts'
 import { openReadBuffer } from './fast/read-buffer.ts'
 import { whyNotFast } from './fast/why-not-fast.ts'
 import { holdFirstBytes } from './first-bytes.ts'
 import type { HostKey } from './hostkeys.ts'
-import { offerCiphers, offerHybrid, offerPlainMacs } from './hybrid-exchange.ts'
+import { offerHybrid, offerInstead } from './hybrid-exchange.ts'
 import { strangers } from './limits.ts'
 import { type Address, listenAt } from './listen.ts'
 import { type Live, openLive } from './live.ts'
+import { offerFor, STRICT } from './offer.ts'
 import { insideOf } from './peer.ts'
 import type { SessionHandler, SessionRequest } from './session.ts'
 
@@ -88,27 +89,6 @@ export interface Porch extends AsyncDisposable {
   retire(ms: number): Promise<void>
 }
 
-/** What is offered, best first; the hybrid exchange is put before these (security). */
-const ALGORITHMS: ssh2.Algorithms = {
-  kex: [
-    'curve25519-sha256',
-    'curve25519-sha256@libssh.org',
-    'diffie-hellman-group16-sha512',
-    'diffie-hellman-group18-sha512',
-  ],
-  serverHostKey: ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256'],
-  cipher: [
-    'aes128-gcm@openssh.com',
-    'aes256-gcm@openssh.com',
-    'chacha20-poly1305@openssh.com',
-    'aes128-ctr',
-    'aes192-ctr',
-    'aes256-ctr',
-  ],
-  hmac: ['hmac-sha2-256-etm@openssh.com', 'hmac-sha2-512-etm@openssh.com'],
-  compress: ['none'],
-}
-
 /** Listens, and serves whoever logs in. EACCES, EADDRINUSE as EBUSY. */
 export async function serve(parts: PorchParts): Promise<Porch> {
   const limitsNow = (): PorchLimits => ({ ...PORCH_LIMITS, ...parts.limits })
@@ -132,7 +112,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     {
       hostKeys: parts.hostKeys.map((key) => key.secret),
       ident: `MiniFTP_${RELEASE}`,
-      algorithms: ALGORITHMS,
+      algorithms: { kex: STRICT.kex, cipher: STRICT.ciphers, hmac: STRICT.macs, compress: ['none'] },
       keepaliveInterval: limitsNow().keepaliveMs,
       keepaliveCountMax: limitsNow().keepaliveTries,
     } as ssh2.ServerConfig,
@@ -140,11 +120,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
       const { _sock: socket, _protocol: protocol } = insideOf(peer)
       const grace = graces.get(socket)
       clearTimeout(grace?.timer)
-      withoutSha1(protocol._offer.lists.serverHostKey.array as string[])
-      const lists = known.get(socket)
-      if (lists !== undefined && needsPlainMacs(lists)) offerPlainMacs(protocol)
-      const fastest = lists !== undefined && choosing ? fastestCiphers(lists) : undefined
-      if (fastest !== undefined) offerCiphers(protocol, fastest)
+      const keys = protocol._offer.lists.serverHostKey.array
+      offerInstead(protocol, offerFor(known.get(socket), keys, choosing))
       offerHybrid(protocol)
       const origin = { address: info.ip, port: info.port, client: clientName(info.header) }
       const limits = limitsNow()
@@ -248,12 +225,6 @@ export async function serve(parts: PorchParts): Promise<Porch> {
     retire,
     [Symbol.asyncDispose]: () => drain(0),
   }
-}
-
-/** ssh2 offers it whenever there is an RSA key. */
-function withoutSha1(names: string[]): void {
-  const at = names.indexOf('ssh-rsa')
-  if (at >= 0) names.splice(at, 1)
 }
 
 function clientName(header: { readonly versions?: { readonly software?: unknown } }): string {

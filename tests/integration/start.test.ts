@@ -99,7 +99,7 @@ test('start: the first one makes keys that only the owner reads, two accounts, a
   assert.match(said, new RegExp(`^ +sftp -P ${port} zhangsan@127\\.0\\.0\\.1$`, 'm'))
   assert.match(said, new RegExp(`^ +ssh -p ${port} zhangsan@127\\.0\\.0\\.1$`, 'm'))
   assert.match(said, new RegExp(`^ +npx miniftp zhangsan@127\\.0\\.0\\.1:${port}$`, 'm'))
-  for (const key of ['ssh_host_ed25519_key', 'ssh_host_rsa_key']) {
+  for (const key of ['ssh_host_ed25519_key', 'ssh_host_rsa_key', 'ssh_host_ecdsa_key']) {
     assert.equal(statSync(join(at.cwd, 'hostkeys', key)).mode & 0o777, 0o600)
   }
   for (const path of ['var', 'var/home/zhangsan', 'var/data', 'var/log']) {
@@ -133,7 +133,7 @@ test('start: that host keys were made is in the audit, once', async () => {
   const lines = readdirSync(folder)
     .flatMap((file) => readFileSync(join(folder, file), 'utf8').trim().split('\n'))
     .map((line) => JSON.parse(line) as Readonly<Record<string, string>>)
-  const made = ['ssh_host_ed25519_key', 'ssh_host_rsa_key'].map((file) => {
+  const made = ['ssh_host_ed25519_key', 'ssh_host_rsa_key', 'ssh_host_ecdsa_key'].map((file) => {
     const [type = '', blob = ''] = readFileSync(join(at.cwd, 'hostkeys', `${file}.pub`), 'utf8').split(' ')
     const digest = createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64')
     return { event: 'host key made', type, fingerprint: `SHA256:${digest.replace(/=+$/, '')}` }

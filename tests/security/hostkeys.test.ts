@@ -1,11 +1,21 @@
 // Who has a host key is the server, to everybody who has ever connected to it.
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempDisposableSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdtempDisposableSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import ssh2 from 'ssh2'
 import { type HostKey, openHostKeys } from '../../src/ssh/hostkeys.ts'
+import { run } from '../support/run-client.ts'
 
 // Made by ssh2 1.17's generateKeyPairSync: its public key began with a zero byte, which is missing.
 const SHORT = `-----BEGIN OPENSSH PRIVATE KEY-----
@@ -17,7 +27,8 @@ kDBDSqyJAuDOfb8AAAA/2Hf5R6AxjuE615DUyIyZFsm9gRiMn5CtbFe997lTQwY+
 -----END OPENSSH PRIVATE KEY-----
 `
 
-const FILES = ['ssh_host_ed25519_key', 'ssh_host_rsa_key']
+const FILES = ['ssh_host_ed25519_key', 'ssh_host_rsa_key', 'ssh_host_ecdsa_key']
+const TYPES = ['ssh-ed25519', 'ssh-rsa', 'ecdsa-sha2-nistp256']
 const rsa = ssh2.utils.generateKeyPairSync('rsa', { bits: 3072 })
 
 /** A folder without keys, where the RSA one is made in no time. */
@@ -27,7 +38,11 @@ function newFolder(t: TestContext, ...made: readonly { readonly private: string 
   const make = ssh2.utils.generateKeyPairSync
   const left = [...made]
   t.mock.method(ssh2.utils, 'generateKeyPairSync', ((type: 'ed25519', options: object) =>
-    type === 'ed25519' ? (left.shift() ?? make(type, options)) : rsa) as never)
+    type === 'ed25519' && left.length > 0
+      ? left.shift()
+      : (type as string) === 'rsa'
+        ? rsa
+        : make(type, options)) as never)
   return join(folder.path, 'hostkeys')
 }
 
@@ -39,7 +54,7 @@ test('hostkeys: made at the first start for the owner alone, and the same at the
 
   assert.deepEqual(
     first.map(({ type }) => type),
-    ['ssh-ed25519', 'ssh-rsa'],
+    TYPES,
   )
   assert.deepEqual(second, first)
   for (const file of FILES) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
@@ -52,13 +67,13 @@ test('hostkeys: each is told when it is made, and then no more', async (t) => {
   const keys = await openHostKeys(folder, (key) => told.push(key))
   assert.deepEqual(told, keys)
   await openHostKeys(folder, (key) => told.push(key))
-  assert.equal(told.length, 2)
+  assert.equal(told.length, 3)
   rmSync(join(folder, FILES[1]!))
   await openHostKeys(folder, (key) => told.push(key))
 
   assert.deepEqual(
     told.map(({ type }) => type),
-    ['ssh-ed25519', 'ssh-rsa', 'ssh-rsa'],
+    [...TYPES, 'ssh-rsa'],
   )
 })
 
@@ -95,4 +110,28 @@ test('hostkeys: what is no key is refused, and not written over', async (t) => {
     message: /is not a private key .*: remove it/,
   })
   assert.equal(readFileSync(path, 'latin1'), 'no key at all')
+})
+
+/** Whom root becomes, who may write anywhere. */
+const NOBODY = 65_534
+const OPENS = `
+  const { openHostKeys } = await import(process.argv[1])
+  console.log((await openHostKeys(process.argv[2])).map(({ type }) => type).join())`
+
+// A secret that is mounted read-only, as of a release that knew two kinds.
+test('hostkeys: a folder that cannot be written into goes without the kind for old clients', async (t) => {
+  const folder = newFolder(t)
+  await openHostKeys(folder)
+  rmSync(join(folder, FILES[2]!))
+  const isRoot = process.getuid?.() === 0
+  const paths = [join(folder, '..'), folder, ...readdirSync(folder).map((file) => join(folder, file))]
+  if (isRoot) for (const path of paths) chownSync(path, NOBODY, NOBODY)
+  chmodSync(folder, 0o500)
+  const as = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : []
+  const module = new URL('../../src/ssh/hostkeys.ts', import.meta.url).href
+  const [first, ...rest] = [...as, process.execPath, '--input-type=module', '-e', OPENS, module, folder]
+
+  const { stdout, stderr } = await run(first!, rest)
+
+  assert.deepEqual([stdout, stderr], ['ssh-ed25519,ssh-rsa\n', ''])
 })

@@ -51,6 +51,8 @@ test('first bytes: a line and a KEXINIT in any pieces are handed on whole, once,
   assert.deepEqual(heard.slice(1), ['more'])
   assert.deepEqual(seen, [
     {
+      kex: ['curve25519-sha256'],
+      hostKeys: ['ssh-ed25519'],
       ciphers: [['aes128-ctr'], ['aes128-ctr']],
       macs: [['hmac-sha2-256'], ['hmac-sha2-256']],
     },
@@ -89,6 +91,16 @@ test('first bytes: who keeps its KEXINIT back is handed on after a while', async
 
   assert.equal(heard[0], LINE + kexinit.toString('latin1', 0, 10))
   assert.deepEqual(seen, [undefined])
+})
+
+// Its KEXINIT was 0.7 to 1.4 s behind its line, and it has nothing of what is offered to those whose lists are unknown.
+test('first bytes: JSch is waited for longer than others', () => {
+  const [jsch, other] = [held(), held()]
+
+  jsch.says('SSH-2.0-JSCH-0.1.54\r\n')
+  other.says(LINE)
+
+  assert.ok(jsch.state.patience[0]! >= 10 * other.state.patience[0]!, String(jsch.state.patience))
 })
 
 // Mallory announces a KEXINIT of 4 GiB, and sends it.
