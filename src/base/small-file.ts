@@ -6,7 +6,8 @@ export function textIn(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw error
+    // Of a folder Node does not say which.
+    throw error instanceof Error ? Object.assign(error, { path: file }) : error
   }
 }
 

@@ -74,8 +74,10 @@ export function wholeEd25519<T extends { readonly private: string }>(make: () =>
 
 async function secretIn(path: string): Promise<Buffer | undefined> {
   try {
-    const { mode } = await stat(path)
-    if ((mode & 0o077) !== 0) {
+    const found = await stat(path)
+    if (found.isDirectory())
+      throw new OpError('EISDIR', `"${path}" cannot be used: a folder has its name: move it away`)
+    if ((found.mode & 0o077) !== 0) {
       throw new OpError(
         'EACCES',
         `Others can read the host key "${path}": run chmod 600 on it, or remove it to have a new one made`,

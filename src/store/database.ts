@@ -10,6 +10,8 @@ export function openDatabase(file: string): DatabaseSync {
   try {
     const database = new ToldDatabase(file, { timeout: 5_000 })
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON')
+    // Written to, for one that can only be read opens all the same.
+    database.exec('PRAGMA user_version = 0')
     const { quick_check: check } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
     if (check !== 'ok') throw new Error(check)
     return database

@@ -79,6 +79,25 @@ test('start: a file where a folder must be is named', async () => {
   checkRefused(await started(server), /"[^"]*\/log" cannot be used: something else has a name/)
 })
 
+for (const name of ['var/lock', 'var/control.sock', 'var/data/last-open', 'hostkeys/ssh_host_rsa_key']) {
+  test(`start: a folder in the place of ${name} is named`, async () => {
+    await using server = await stopped()
+    const path = join(server.folder, name)
+    rmSync(path, { force: true })
+    mkdirSync(path, { mode: 0o700 })
+    if (isRoot) chownSync(path, NOBODY, NOBODY)
+
+    checkRefused(await started(server), new RegExp(`"[^"]*/${name}" cannot be used: a folder has its name`))
+  })
+}
+
+test('start: a database that can only be read is named', async () => {
+  await using server = await stopped()
+  chmodSync(join(server.var, 'data/miniftp.sqlite'), 0o400)
+
+  checkRefused(await started(server), /miniftp\.sqlite" cannot be opened to be written: give it/)
+})
+
 test('start: a link to a disk that is not mounted is named', async () => {
   for (const name of ['hostkeys', 'var']) {
     await using server = await stopped()
