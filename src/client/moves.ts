@@ -92,7 +92,7 @@ async function moveFiles(
       })
     },
   )
-  report.planned(jobs)
+  report.planned(jobs, leftOut.length)
   async function* all(): AsyncGenerator<Job> {
     yield* jobs
   }

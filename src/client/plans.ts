@@ -5,6 +5,7 @@ import { errnoOf } from '../vfs/errno.ts'
 import { join, nameOf, parentOf, ROOT, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import { getFile, type Listed, newGet } from './get-file.ts'
+import { eachSource, leftOut } from './left-out.ts'
 import type { Line } from './link.ts'
 import { type Listings, listings } from './listings.ts'
 import { openFolder } from './local-disk.ts'
@@ -71,7 +72,7 @@ export async function planPut(
   const taken = takenNames(leftOut(tell, failed))
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 || wishes.recursive === true ? listings() : undefined
-  for (const name of sources) {
+  await eachSource(sources, leftOut(tell, failed), async (name) => {
     const path = virtualPath(name, folder)
     const found = await lookHere(disk, path, name)
     const place = into ? placeIn(target, nameOf(path), name) : target
@@ -117,7 +118,7 @@ export async function planPut(
       }
       await Promise.all(making)
     }
-  }
+  })
   return jobs
 }
 
@@ -150,13 +151,13 @@ export async function planGet(
   const here = { root, prefix, partOf: taken.partOf }
   // One file alone is not worth the list of its folder.
   const listing = sources.length > 1 ? listings() : undefined
-  for (const path of sources) {
+  await eachSource(sources, leftOut(tell, failed), async (path) => {
     const found = await line.vfs.stat(path)
     const name = into ? nameOf(path) : nameOf(place)
     if (name === '') throw new OpError('EINVAL', 'The root has no name: say where to put it')
     const own = placeIn(ROOT, name, shown(path))
     if (found.kind === 'file') {
-      if (!taken.take(own, shown(path))) continue
+      if (!taken.take(own, shown(path))) return
       const isPartial = (await listing?.(line, parentOf(path)))?.has(nameOf(path))
       const known = isPartial === undefined ? undefined : { stat: found, isPartial, isNew: false }
       jobs.push(getJob(path, here, own, found.size, wishes, known))
@@ -197,15 +198,8 @@ export async function planGet(
           )
       }
     }
-  }
+  })
   return jobs
-}
-
-function leftOut(tell: PlanParts['tell'], failed: PlanParts['failed']) {
-  return (what: string, why: string | OpError): void => {
-    tell(`"${what}" is left out: ${typeof why === 'string' ? why : why.message}`)
-    if (typeof why !== 'string') failed(why)
-  }
 }
 
 function putJob(

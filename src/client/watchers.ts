@@ -8,7 +8,8 @@ import type { Job, Watcher } from './queue.ts'
 
 /** A watcher that is told, too, what there is to do and how the connection is. */
 export interface Report extends Watcher {
-  planned(jobs: readonly Job[]): void
+  /** `leftOut`: what was asked for and cannot be moved. */
+  planned(jobs: readonly Job[], leftOut: number): void
   lost(why: string, waitMs: number): void
   back(): void
   over(): void
@@ -36,6 +37,7 @@ export function personReport(
   let jobs: readonly Job[] = []
   let now: Job | undefined
   let waits: string | undefined
+  let leftOut = 0
   let doneBytes = 0
   let had = 0
   /** One that waits for its turn has begun, but was not tried. */
@@ -67,8 +69,9 @@ export function personReport(
   }
 
   return {
-    planned(list) {
+    planned(list, notTaken) {
       jobs = list
+      leftOut = notTaken
       had = 0
       doneBytes = 0
       all = meter(
@@ -139,6 +142,7 @@ export function personReport(
         ends.moved > 0 ? `${counted(ends.moved, 'file')}, ${showBytes(ends.bytes)} in ${took}` : '',
         ends.same > 0 ? `${counted(ends.same, 'file')} already there` : '',
         ends.failed > 0 ? `${ends.failed} failed` : '',
+        leftOut > 0 ? `${leftOut} left out` : '',
         tried.size > ended ? `${tried.size - ended} interrupted` : '',
         jobs.length > tried.size ? `${jobs.length - tried.size} not tried` : '',
         ends.unverified > 0 ? `${ends.unverified} not verified` : '',

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { OpError } from '../../../src/base/error.ts'
 import type { Line } from '../../../src/client/link.ts'
 import { openDisk } from '../../../src/client/local-disk.ts'
 import { planGet, planPut } from '../../../src/client/plans.ts'
@@ -126,4 +127,32 @@ test('sending again what this run began: what a listing told before is not belie
 
   assert.equal(did, 'same')
   assert.deepEqual(commands, ['stat --json /tree/2'])
+})
+
+test('of several files that are named: one that cannot be taken is told, and the others go, both ways', async () => {
+  const { line } = await serving(CONTENT)
+  await using life = new AsyncDisposableStack()
+  const told: string[] = []
+  const failed: string[] = []
+  const parts = {
+    ...planned(life),
+    wishes: {},
+    tell: (text: string) => void told.push(text),
+    failed: ({ code }: OpError) => void failed.push(code),
+  }
+  const at = (name: string): string => join(folder, 'tree', name)
+
+  const put = await planPut([at('none'), at('deep'), at('1')], virtualPath('/'), true, line, parts)
+  const get = await planGet([virtualPath('/tree'), virtualPath('/tree/1')], folder, true, line, parts)
+
+  assert.deepEqual(
+    [put, get].map((jobs) => jobs.map(({ target }) => target)),
+    [['/1'], [`${folder}/1`]],
+  )
+  assert.deepEqual(failed, ['ENOENT', 'EISDIR', 'EISDIR'])
+  assert.deepEqual(told, [
+    `"${at('none')}" is left out: There is no "${at('none')}" here`,
+    `"${at('deep')}" is left out: "${at('deep')}" is a folder: send it with -r`,
+    '"/tree" is left out: "/tree" is a folder: fetch it with -r',
+  ])
 })

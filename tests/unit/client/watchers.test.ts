@@ -44,7 +44,7 @@ const moved = (size: number, from = 0) =>
 test('the bar of a tree: is one for all files, with how many of them are done', () => {
   const { report, last } = reported()
   const [a, b, c] = [job('a', 100), job('b', 300), job('c', 600)]
-  report.planned([a, b, c])
+  report.planned([a, b, c], 0)
 
   report.begun(a)
   report.progress(a, 50, 0)
@@ -70,7 +70,7 @@ test('the bar of a tree: what was there already is had and is no speed', () => {
   const bar: Bar = { draw: (standing) => void drawn.push(standing), clear() {} }
   const report = personReport({ clock, print() {}, complain() {} }, bar, false)
   const [a, b] = [job('a', 1000), job('b', 1000)]
-  report.planned([a, b])
+  report.planned([a, b], 0)
 
   report.progress(a, 900, 900)
   clock.pass(1000)
@@ -85,7 +85,7 @@ test('the bar of a tree: what was there already is had and is no speed', () => {
 test('the bar of a tree: a file that goes on after a cut is not counted twice', () => {
   const { report, last } = reported()
   const [a, b] = [job('a', 1000), job('b', 1000)]
-  report.planned([a, b])
+  report.planned([a, b], 0)
 
   report.progress(a, 0, 0)
   report.progress(a, 600, 0)
@@ -119,7 +119,7 @@ test('a report: draws no bar before it knows what there is to do, and tells in l
 test('a report: of a large tree the sum is said and not each file, of what failed each', () => {
   const { report, lines } = reported()
   const jobs = Array.from({ length: 21 }, (_, at) => job(`f${at}`, 10))
-  report.planned(jobs)
+  report.planned(jobs, 0)
 
   for (const one of jobs.slice(1)) {
     report.begun(one)
@@ -132,10 +132,10 @@ test('a report: of a large tree the sum is said and not each file, of what faile
   assert.deepEqual(lines, ['f0: Not allowed', '20 files, 200 B in 0:00; 1 failed'])
 })
 
-test('a report: a tree that was stopped says what was not tried and what it was in the middle of', () => {
+test('a report: a tree that was stopped says what was left out, what was not tried and what it was in the middle of', () => {
   const { report, lines } = reported()
   const [a, b, c, d, e] = [job('a', 10), job('b', 10), job('c', 10), job('d', 10), job('e', 10)]
-  report.planned([a, b, c, d, e])
+  report.planned([a, b, c, d, e], 3)
 
   for (const one of [a, b, c, d]) report.begun(one)
   report.progress(c, 5, 0)
@@ -143,13 +143,13 @@ test('a report: a tree that was stopped says what was not tried and what it was 
   report.failed(b, new OpError('EDQUOT', 'No room'))
   report.over()
 
-  assert.equal(lines.at(-1), '1 file, 10 B in 0:00; 1 failed; 1 interrupted; 2 not tried')
+  assert.equal(lines.at(-1), '1 file, 10 B in 0:00; 1 failed; 3 left out; 1 interrupted; 2 not tried')
 })
 
 test('a report: of what was there already no bytes are counted', () => {
   const { report, lines } = reported()
   const jobs = Array.from({ length: 21 }, (_, at) => job(`f${at}`, 10))
-  report.planned(jobs)
+  report.planned(jobs, 0)
 
   for (const one of jobs) {
     report.begun(one)
@@ -163,7 +163,7 @@ test('a report: of what was there already no bytes are counted', () => {
 test('a report: a quiet one says what went wrong alone', () => {
   const { report, lines } = reported({ quiet: true })
   const [a, b] = [job('a', 10), job('b', 10)]
-  report.planned([a, b])
+  report.planned([a, b], 0)
 
   report.begun(a)
   report.done(a, moved(10))
