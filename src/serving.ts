@@ -12,6 +12,7 @@ import type { Office } from './office.ts'
 import { endConnection, endConnectionsFrom, lookAround, type Place } from './place.ts'
 import { hostKeysIn, notOpened, openService } from './service.ts'
 import type { LiveSettings } from './settings.ts'
+import { farPath } from './sockets.ts'
 import { liveTransfers } from './transfer/live.ts'
 import { settleFresh } from './vfs/fresh.ts'
 import { openUploadsIn, settleHomes } from './vfs/home.ts'
@@ -97,7 +98,10 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
   await settle()
   const address = await crew.start({
     exposed: { actions: office.actions, codes: office.codes, guard: desk.guard, desk },
-    settle,
+    async settle(killed) {
+      rmSync(farPath(folder, killed), { force: true })
+      await settle()
+    },
     news: () => guard.list(),
   })
   return {

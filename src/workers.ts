@@ -54,8 +54,8 @@ export interface Crew {
 
 export interface StartParts {
   readonly exposed: Exposed
-  /** Makes good what workers that were killed have left. */
-  readonly settle: () => Promise<void>
+  /** Makes good what workers that were killed have left, the one of this number too. */
+  readonly settle: (killed: number) => Promise<void>
   /** What a worker must know that joins. */
   readonly news: () => unknown
 }
@@ -158,7 +158,7 @@ export function openCrew({ count, settings, clock, log, failed }: CrewParts): Cr
     if (unasked) log.error('worker ended', new Error(`Worker ${member.number} ended: ${how}`))
     // One after the other: what the one makes good the other must not look for.
     await member.aftermath.settle(async () => {
-      if (unasked) await settling.run('all', parts!.settle)
+      if (unasked) await settling.run('all', () => parts!.settle(member.number))
     })
     members.delete(member.number)
     if (!member.retiring && !member.replaced && !stopping.signal.aborted) await replace(member)

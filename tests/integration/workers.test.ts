@@ -353,6 +353,8 @@ test('workers: who is on the way to a process that is killed comes to the other'
 
 test('workers: who comes while no process is there waits for the next', async () => {
   const old = workersOf(server)
+  const sockets = (): string[] => readdirSync(server.var).filter((name) => /^worker-\d+\.sock$/.test(name))
+  const before = sockets()
   for (const pid of old) process.kill(pid, 'SIGKILL')
   const guests = Array.from({ length: 4 }, knock)
 
@@ -363,6 +365,7 @@ test('workers: who comes while no process is there waits for the next', async ()
     'both are there again',
     () => workersOf(server).filter((pid) => !old.includes(pid)).length === 2,
   )
+  await until('those that were killed leave none', () => !sockets().some((name) => before.includes(name)), 10)
 })
 
 test('workers: SIGTERM ends all in under ten seconds, and an upload of each process is kept as partial', async () => {
