@@ -25,7 +25,8 @@ export function openBar(stream: NodeJS.WriteStream): Bar {
   let shown = false
   return {
     draw(standing, force = false) {
-      bar.render({ line: progressLine(standing, stream.columns ?? 80).replaceAll('$', '$$$$') }, force)
+      // A terminal that knows no width says 0.
+      bar.render({ line: progressLine(standing, stream.columns || 80).replaceAll('$', '$$$$') }, force)
       shown = true
     },
     clear() {

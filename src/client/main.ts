@@ -104,12 +104,13 @@ interface Screen {
 async function openScreen(): Promise<Screen> {
   const { stdout, stderr } = process
   const wrapped = stdout.isTTY || stderr.isTTY ? (await import('../commands/layout.ts')).wrapped : undefined
-  const openBar = stdout.isTTY && stderr.isTTY ? (await import('./bar.ts')).openBar : undefined
+  const draws = stdout.isTTY && stderr.isTTY && process.env.TERM !== 'dumb'
+  const openBar = draws ? (await import('./bar.ts')).openBar : undefined
   /** Sentences for a person: at a terminal they are broken between words. */
   const says =
     (stream: NodeJS.WriteStream) =>
     (line: string): void =>
-      void stream.write(`${stream.isTTY && wrapped ? wrapped(line, stream.columns) : line}\n`)
+      void stream.write(`${stream.isTTY && wrapped ? wrapped(line, stream.columns || 80) : line}\n`)
   const complains = says(stderr)
   return {
     complains,

@@ -21,9 +21,12 @@ const LEAST_BAR = 6
 const MOST_BAR = 40
 const LEAST_NAME = 8
 
-/** One line of at most `columns` - 1 cells: the last cell of a row would begin the next on some terminals. */
+/** Cells that stay free: the last of a row would begin the next on some terminals, and ^C is echoed into two. */
+const FREE = 3
+
+/** One line that can be drawn over, also once ^C or ^Z was pressed behind it. */
 export function progressLine(standing: Standing, columns: number): string {
-  const room = Math.max(1, columns - 1)
+  const room = Math.max(1, columns - FREE)
   const { name, done, total, rate, left, waits } = standing
   const percent = `${total === 0 ? 100 : Math.floor((Math.min(done, total) / total) * 100)}%`.padStart(4)
   const facts = waits ?? `${showBytes(rate)}/s`.padStart(10)

@@ -80,7 +80,7 @@ export async function talk(
     write: (bytes: Uint8Array) => new Promise<void>((resolve) => void output.write(bytes, () => resolve())),
     print: (line: string) => void output.write(`${line}\n`),
     complain,
-    columns: () => (output.isTTY ? output.columns : undefined),
+    columns: () => (output.isTTY ? output.columns || 80 : undefined),
     colours: output.isTTY && env.NO_COLOR === undefined && env.TERM !== 'dumb',
   }
   const sides = openSides({ words, link, disk, digests, user: dialer.user, screen, folders, signal })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
-import { without } from '../support/run-client.ts'
+import { run, without } from '../support/run-client.ts'
 import { MINIFTP } from '../support/run-miniftp.ts'
 import { PROJECT, startServer } from '../support/start-server.ts'
 import { openTerminal, sameScreen } from '../support/tmux.ts'
@@ -66,7 +66,7 @@ function laidOut(screen: string): string {
     .replace(/ +\d+%/, ' 00%')
     .replace(/\[=*>? *\]/, '[BAR]')
     .replace(/ +[\d.]+ (?:[KM]i)?B of/, ' N of')
-    .replace(/\d(?=\/)|(?<=\/)\d/g, 'N')
+    .replace(/\d(?=[/…])|(?<=\/)\d/g, 'N')
 }
 
 for (const columns of [80, 40])
@@ -253,4 +253,31 @@ test('client at a terminal: what is typed in a transfer stays out of its bar, an
 
   const shown = await terminal.sees(new RegExp(`ada:/> lpwd\n${server.folder}\nada:/> ?$`))
   assert.equal(shown.match(/lpwd/g)?.length, 1, shown)
+})
+
+/** The client in a terminal that does not know how wide it is: `script` makes one where it stands in none itself. */
+function inNarrowest(words: string, term: string) {
+  const command = `${client.join(' ')} ${words.replace(' ', ` -F ${server.sshConfig} `)}`
+  return run('script', ['-qec', command, '/dev/null'], {
+    cwd: server.folder,
+    env: { ...process.env, ...env, TERM: term },
+  })
+}
+
+test('client at a terminal that tells no width: writes as for 80 columns', {
+  skip: without('script'),
+}, async () => {
+  const put = await inNarrowest('put -f picture-上海.bin ftp:wide', 'xterm')
+
+  assert.equal(put.status, 0, put.stdout)
+  assert.match(put.stdout, /"picture-上海\.bin" -> "\/wide", 391 KiB, MD5/)
+  assert.match(put.stdout, /\[=*>? *\] 100%|\[>? +\] {3}0%/)
+})
+
+test('client at a terminal that only writes: draws nothing', { skip: without('script') }, async () => {
+  const put = await inNarrowest('put -f picture-上海.bin ftp:dumb', 'dumb')
+
+  assert.equal(put.status, 0, put.stdout)
+  assert.match(put.stdout, /^"picture-上海\.bin" -> "\/dumb"/)
+  assert.doesNotMatch(put.stdout, /\x1b/)
 })

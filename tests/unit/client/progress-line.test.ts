@@ -14,14 +14,14 @@ const standing = {
 }
 const cjk = { ...standing, name: '假期照片-上海到北京-二〇二六年.tar' }
 
-test('progress line: at 100, 60 and 34 columns, with names that take two cells a letter', () => {
+test('progress line: at 100, 60 and 36 columns, with names that take two cells a letter', () => {
   assert.deepEqual(
-    [100, 60, 34].flatMap((columns) => [progressLine(standing, columns), progressLine(cjk, columns)]),
+    [100, 60, 36].flatMap((columns) => [progressLine(standing, columns), progressLine(cjk, columns)]),
     [
-      'holiday-pic…2026.tar.zst [=========>            ]  43%      450 MiB of 1 GiB    85 MiB/s  0:07 left',
-      '假期照片-上…〇二六年.tar [=========>            ]  43%      450 MiB of 1 GiB    85 MiB/s  0:07 left',
-      'holiday….tar.zst [======>        ]  43%    85 MiB/s    0:07',
-      '假期照…六年.tar  [======>        ]  43%    85 MiB/s    0:07',
+      'holiday-pic…026.tar.zst [=========>           ]  43%      450 MiB of 1 GiB    85 MiB/s  0:07 left',
+      '假期照片-上…二六年.tar  [=========>           ]  43%      450 MiB of 1 GiB    85 MiB/s  0:07 left',
+      'holiday…tar.zst [======>       ]  43%    85 MiB/s    0:07',
+      '假期照…六年.tar [======>       ]  43%    85 MiB/s    0:07',
       'holiday….tar.zst  43%    85 MiB/s',
       '假期照…六年.tar   43%    85 MiB/s',
     ],
@@ -34,7 +34,7 @@ test('progress line: says what it waits for instead of a rate', () => {
   assert.doesNotMatch(line, /MiB\/s/)
 })
 
-test('progress line: never reaches the last column, and keeps its facts as long as they fit', () => {
+test('progress line: leaves the last column free, and two for an echoed ^C; keeps its facts as long as they fit', () => {
   const names = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 60 }),
     fc.constantFrom(standing.name, cjk.name),
@@ -47,10 +47,10 @@ test('progress line: never reaches the last column, and keeps its facts as long 
       )
 
       assert.ok(
-        stringWidth(line) <= Math.max(1, columns - 1),
+        stringWidth(line) <= Math.max(1, columns - 3),
         `${stringWidth(line)} cells of ${columns}: ${line}`,
       )
-      if (columns >= 34) assert.match(line, /%/)
+      if (columns >= 36) assert.match(line, /%/)
     }),
   )
 })
