@@ -13,6 +13,7 @@ import { isOpError, OpError } from './base/error.ts'
 import { jsonLog } from './base/json-log.ts'
 import type { Message } from './base/line.ts'
 import type { Log } from './base/log.ts'
+import { endWithReader, outliveReader } from './base/reader.ts'
 import { onStopSignal } from './base/stop-signals.ts'
 import { VERSION } from './base/version.ts'
 import { type CommandLine, loadConfig, usage } from './config.ts'
@@ -47,7 +48,7 @@ async function main(argv: readonly string[]): Promise<number> {
         isFirst: true,
         defaultQuota: () => settings['default-quota'],
       })
-    endWithReader()
+    endWithReader(process, 'miniftpd')
     return runConsole(argv, {
       folder: settings.var,
       stdin: process.stdin,
@@ -78,7 +79,8 @@ async function serveUntilStopped(
   { settings: first, quiet, demo }: CommandLine,
   readAgain: () => Settings,
 ): Promise<number> {
-  outliveReader()
+  // The log has it all.
+  outliveReader(process)
   // From the beginning: who reads "listening on" may send a signal at once.
   const stop = Promise.withResolvers<string>()
   stopSignal().then(stop.resolve)
@@ -142,7 +144,7 @@ async function serveUntilStopped(
 
 /** One of several processes that serve; the one that started them has the signals, also those of the terminal. */
 async function serveAsWorker(quiet: boolean): Promise<void> {
-  outliveReader()
+  outliveReader(process)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})
   // Who started it is gone: what this one has open is made good by the next.
   process.once('disconnect', () => process.exit(0))
@@ -190,20 +192,6 @@ function logUnforeseen(log: Log, file: Pick<DailyFile, 'flush'>): Disposable {
       process.off('uncaughtExceptionMonitor', thrown)
     },
   }
-}
-
-/** Whoever reads what the words say may have heard enough (`| head -1`): they end as by SIGPIPE. */
-function endWithReader(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      process.exit(141)
-    })
-}
-
-/** A server goes on where what it says is not read any more, or goes to a file on a full disk: the log has it all. */
-function outliveReader(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
 /** A file that is not good changes nothing. */

@@ -1,7 +1,9 @@
 import { homedir, userInfo } from 'node:os'
+import { setImmediate as turn } from 'node:timers/promises'
 import { systemClock } from '../base/clock.ts'
-import { isOpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { escapeText } from '../base/escape.ts'
+import { endWithReader, outliveReader } from '../base/reader.ts'
 import { onStopSignal } from '../base/stop-signals.ts'
 import { VERSION } from '../base/version.ts'
 import { statusOfError } from '../commands/failed.ts'
@@ -29,7 +31,18 @@ async function main(): Promise<number> {
     console.log(`miniftp ${VERSION}`)
     return 0
   }
-  return work(asked)
+  if (asked.do !== 'put' && asked.do !== 'get') {
+    endWithReader(process, 'miniftp')
+    return work(asked)
+  }
+  // What is moved is moved all the same.
+  const unwritten = outliveReader(process)
+  const status = await work(asked)
+  // What was said last is heard of in the next turn.
+  await turn()
+  const why = unwritten()
+  if (why !== undefined) throw new OpError('EIO', why)
+  return status
 }
 
 async function work(asked: Exclude<Asked, { do: 'help' | 'version' }>): Promise<number> {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { miniftp } from '../support/run-miniftp.ts'
+import { run } from '../support/run-client.ts'
+import { MINIFTP, miniftp } from '../support/run-miniftp.ts'
 import { startServer } from '../support/start-server.ts'
 import { md5, noise, sameFile } from '../support/trees.ts'
 
@@ -114,3 +115,36 @@ test('client: -q says nothing of what went well, and one sentence of what did no
   assert.equal(readFileSync(there('hush/2'), 'utf8'), '2')
   sameFile(here('quiet-back'), there('quiet'))
 })
+
+for (const [what, words, into, status, complaint] of [
+  ['ls whose reader has heard enough ends without a word', 'ls', '| true', 141, /^$/],
+  [
+    'ls whose lines have no room is told',
+    'ls',
+    '> /dev/full',
+    1,
+    /^miniftp: What is told could not be written \(ENOSPC\)/,
+  ],
+  ['what is put whose lines nobody reads is there', 'put tells', '| true', 0, /^$/],
+  [
+    'what is put whose lines have no room is there, and told',
+    'put tells',
+    '> /dev/full',
+    1,
+    /^miniftp: What is told could/,
+  ],
+] as const)
+  test(`client: ${what}`, async () => {
+    writeFileSync(here('tells'), into)
+    writeFileSync(there('told'), into)
+    const [verb, ...files] = words.split(' ')
+    const line = `"${process.execPath}" --no-warnings "${MINIFTP}" ${verb} -f -F "${server.sshConfig}" ${files.join(' ')} ftp:`
+
+    const done = await run('bash', ['-c', `${line} ${into}; exit "\${PIPESTATUS[0]}"`], {
+      cwd: server.folder,
+    })
+
+    assert.equal(done.status, status, done.stderr)
+    assert.match(done.stderr, complaint)
+    if (verb === 'put') sameFile(there('tells'), here('tells'))
+  })
