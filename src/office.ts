@@ -24,6 +24,7 @@ import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
 import { onlyHere, sqlVersions } from './store/sql-versions.ts'
 import type { FreshStore } from './vfs/fresh.ts'
+import { forgetLeft } from './vfs/home.ts'
 import { measure, placeOf } from './vfs/measure.ts'
 import type { UploadStore } from './vfs/uploads.ts'
 
@@ -152,6 +153,7 @@ function withUploads(
     ...homes,
     async forget(name) {
       for (const store of stores) store.forget(name)
+      forgetLeft(folder, name)
       await rm(join(folder, 'staging', name), { recursive: true, force: true })
     },
   }

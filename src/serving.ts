@@ -84,7 +84,7 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
   for (const name of readdirSync(folder))
     if (/^worker-\d+\.sock$/.test(name)) rmSync(join(folder, name), { force: true })
   const rules = settings.view({ keepMs: 'keep-replaced', partMs: 'keep-parts' })
-  const settle = (): Promise<void> => {
+  const settle = (again: boolean): Promise<void> => {
     settleFresh(office.fresh, processLives, clock)
     return settleHomes({
       folder,
@@ -93,14 +93,15 @@ export async function serveByCrew(crew: Crew, parts: ServingParts): Promise<Serv
       rules,
       lives: processLives,
       notOpened: notOpened(log),
+      again,
     })
   }
-  await settle()
+  await settle(false)
   const address = await crew.start({
     exposed: { actions: office.actions, codes: office.codes, guard: desk.guard, desk },
     async settle(killed) {
       rmSync(farPath(folder, killed), { force: true })
-      await settle()
+      await settle(true)
     },
     news: () => guard.list(),
   })

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
-import { type InTurn, Turns } from '../base/lane.ts'
+import { type InTurn, Lanes, Turns } from '../base/lane.ts'
 import type { Book } from '../quota/book.ts'
 import { errnoOf, fileError } from './errno.ts'
 import type { InFolder } from './in-folder.ts'
@@ -12,11 +12,11 @@ import { Inodes } from './inodes.ts'
 import { type Jail, openJail } from './jail.ts'
 import { openLocal } from './local.ts'
 import { metered } from './metered.ts'
-import { openUploads } from './open-uploads.ts'
+import { forgetUploads, openUploads, uploadFiles } from './open-uploads.ts'
 import { openPaces, type Paces } from './pace.ts'
 import { Partials } from './partials.ts'
 import { Refusals } from './refusals.ts'
-import { type SettleParts, settle } from './settle.ts'
+import { type SettleParts, settle, settleLeft } from './settle.ts'
 import { openShelf } from './shelf.ts'
 import { type KeepRules, Shelved } from './shelved.ts'
 import { type Durable, type StagedFileSystem, staged } from './staged.ts'
@@ -84,15 +84,26 @@ export async function openHomes({
 }: HomesParts): Promise<OpenHomes> {
   // Made off the loop, wherever the process is then (inFolder).
   const folder = resolve(given)
-  const { uploads, rules } = parts
-  if (!parts.settled) await settleHomes({ ...parts, folder, clock })
+  const { uploads } = parts
+  const crash = settleParts({ ...parts, folder, clock })
+  if (!parts.settled) await settle(crash)
   const side = openUploads(openUploadsIn(folder), parts.process)
   const accounts = new Map<string, Shared>()
   const { paces = openPaces(clock) } = parts
   const turns = new Turns(OFF_THE_LOOP)
+  const settling = new Lanes()
 
-  async function sharedBy(account: string): Promise<Shared> {
+  /** What a crash has left in a home that was not there at the start. */
+  async function settleNow(account: string, book: Book): Promise<void> {
+    const cut = await book.whenRoom(0, 0, () => book.during(settleLeft(account, crash)))
+    if (cut > 0) book.give(cut)
+  }
+
+  /** `isNew`: its home was not there until now. */
+  async function sharedBy(account: string, isNew: boolean): Promise<Shared> {
     const book = await openBook(account)
+    if (!isNew && accounts.get(account)?.book !== book)
+      await settling.run(account, () => settleNow(account, book))
     const known = accounts.get(account)
     // An account that was deleted and made again has other books.
     if (known?.book === book) return known
@@ -109,7 +120,7 @@ export async function openHomes({
         book,
         inodes,
         clock,
-        rules,
+        rules: parts.rules,
         owner: parts.process,
         lives: parts.lives,
       }),
@@ -123,8 +134,8 @@ export async function openHomes({
   return {
     async open(account, sender, overwrite) {
       const home = join(folder, 'home', account)
-      await told(() => makeHome(home))
-      const shared = await sharedBy(account)
+      const isNew = await told(() => makeHome(home))
+      const shared = await sharedBy(account, isNew)
       const inTurn: InTurn = (work) => turns.run(account, work)
       const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder, inTurn))
       return staged(metered(local, shared), {
@@ -135,8 +146,8 @@ export async function openHomes({
         openUploads: side,
         sender,
         now: clock.now,
-        overwrite: () => overwrite?.() ?? rules.overwrite,
-        durable: rules.durable,
+        overwrite: () => overwrite?.() ?? parts.rules.overwrite,
+        durable: parts.rules.durable,
       })
     },
     letGo(account) {
@@ -151,8 +162,9 @@ export async function openHomes({
   }
 }
 
-async function makeHome(home: string): Promise<void> {
-  if (existsSync(home)) return
+/** Whether it was not there. */
+async function makeHome(home: string): Promise<boolean> {
+  if (existsSync(home)) return false
   await mkdir(dirname(home), { recursive: true, mode: 0o700 })
   // Not recursive: that says ENOENT of a disk that takes no writes.
   try {
@@ -160,6 +172,7 @@ async function makeHome(home: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error
   }
+  return true
 }
 
 /** What keeps a home from being made or opened, without its real path. */
@@ -178,19 +191,36 @@ export function openUploadsIn(folder: string): string {
   return join(folder, 'data', 'open-uploads')
 }
 
+/** Where that stays of processes that were killed, for accounts whose homes were not there. */
+export function leftUploadsIn(folder: string): string {
+  return join(folder, 'data', 'left-uploads')
+}
+
+/** The account was deleted. */
+export function forgetLeft(folder: string, account: string): void {
+  const left = leftUploadsIn(folder)
+  for (const name of uploadFiles(left)) forgetUploads(left, name, new Set([account]), left)
+}
+
+type CrashParts = Pick<HomesParts, 'folder' | 'uploads' | 'clock' | 'lives' | 'notOpened'> &
+  Pick<SettleParts, 'rules' | 'again'>
+
 /** What processes that were killed have left is made good; of accounts that nobody serves now. */
-export function settleHomes({
+export function settleHomes(parts: CrashParts): Promise<void> {
+  return settle(settleParts(parts))
+}
+
+function settleParts({
   folder,
   uploads,
   clock,
   rules,
   lives,
   notOpened = () => {},
-}: Pick<HomesParts, 'folder' | 'uploads' | 'clock' | 'lives' | 'notOpened'> & {
-  readonly rules: KeepRules
-}): Promise<void> {
-  const open = openUploadsIn(folder)
-  return settle({ folder, open, store: uploads, now: clock.now, rules, lives, notOpened })
+  again = false,
+}: CrashParts): SettleParts {
+  const [open, left] = [openUploadsIn(folder), leftUploadsIn(folder)]
+  return { folder, open, left, again, store: uploads, now: clock.now, rules, lives, notOpened }
 }
 
 /** For what is done once in a while for no session: opened for it alone. */

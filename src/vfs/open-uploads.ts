@@ -7,12 +7,16 @@ import type { Slot } from './written.ts'
 /** Bytes of a record: account (32), device, inode, prefix, floor (a double each), kind (a byte), room to grow. */
 const RECORD = 72
 const ACCOUNT = 32
+const KIND = 64
+const NOTHING = Buffer.of(0)
 const NONE = -1
 
 export type UploadKind = 'new' | 'staged'
 
 /** An upload that was open when its process was killed. */
 export interface LeftOpen {
+  /** Where in its file. */
+  readonly at: number
   readonly account: string
   readonly inode: Inode
   readonly kind: UploadKind
@@ -48,7 +52,7 @@ export function openUploads(folder: string, name: string): OpenUploads {
       entry.writeDoubleLE(inode.ino, 40)
       entry.writeDoubleLE(NONE, 48)
       entry.writeDoubleLE(0, 56)
-      entry[64] = kind === 'new' ? 1 : 2
+      entry[KIND] = kind === 'new' ? 1 : 2
       try {
         write(at, entry, 0)
       } catch (error) {
@@ -73,8 +77,8 @@ export function openUploads(folder: string, name: string): OpenUploads {
           used = false
           if (keeps) kept -= 1
           free.push(at)
-          entry[64] = 0
-          write(at, entry, 64)
+          entry[KIND] = 0
+          write(at, entry, KIND)
         },
       }
     },
@@ -97,15 +101,16 @@ export function uploadFiles(folder: string): readonly string[] {
 
 /** What the process had open. */
 export function leftOpen(folder: string, name: string): readonly LeftOpen[] {
-  const bytes = fs.readFileSync(join(folder, name))
+  const bytes = bytesOf(join(folder, name))
   const found: LeftOpen[] = []
   // What a kill in the middle of a record left behind is shorter, and was not answered.
   for (let at = 0; at + RECORD <= bytes.length; at += RECORD) {
     const entry = bytes.subarray(at, at + RECORD)
-    const kind = entry[64] === 1 ? 'new' : entry[64] === 2 ? 'staged' : undefined
+    const kind = entry[KIND] === 1 ? 'new' : entry[KIND] === 2 ? 'staged' : undefined
     if (kind === undefined) continue
     const prefix = entry.readDoubleLE(48)
     found.push({
+      at,
       account: entry.toString('latin1', 0, ACCOUNT).replace(/\0.*$/s, ''),
       inode: { dev: entry.readDoubleLE(32), ino: entry.readDoubleLE(40) },
       kind,
@@ -115,6 +120,38 @@ export function leftOpen(folder: string, name: string): readonly LeftOpen[] {
   return found
 }
 
-export function forgetUploads(folder: string, name: string): void {
-  fs.rmSync(join(folder, name), { force: true })
+/** Another process may have settled all of it meanwhile. */
+function bytesOf(real: string): Buffer {
+  try {
+    return fs.readFileSync(real)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    return Buffer.alloc(0)
+  }
+}
+
+/** Forgets what the process had open of these accounts; what it had of others is kept in `left`. */
+export function forgetUploads(
+  folder: string,
+  name: string,
+  accounts: ReadonlySet<string>,
+  left: string,
+): void {
+  const real = join(folder, name)
+  const found = leftOpen(folder, name)
+  if (found.every(({ account }) => accounts.has(account))) {
+    fs.rmSync(real, { force: true })
+    return
+  }
+  // In place: another process may forget another account's.
+  const descriptor = fs.openSync(real, 'r+')
+  try {
+    for (const { account, at } of found)
+      if (accounts.has(account)) fs.writeSync(descriptor, NOTHING, 0, 1, at + KIND)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+  if (folder === left) return
+  fs.mkdirSync(left, { recursive: true, mode: 0o700 })
+  fs.renameSync(real, join(left, name))
 }

@@ -17,6 +17,10 @@ export interface SettleParts {
   readonly folder: string
   /** Where processes say what they have open. */
   readonly open: string
+  /** Where that stays of those that were killed, for homes that were not there. */
+  readonly left: string
+  /** Others serve already, and see to what is left there: only what was open since. */
+  readonly again?: boolean
   readonly store: UploadStore
   readonly now: () => number
   readonly rules: KeepRules
@@ -30,54 +34,73 @@ export interface SettleParts {
  * their overwrites become parts, and what was just replaced is kept. Done before anybody is served, so that nobody takes one for whole.
  * Of a home that is not there nothing is forgotten: its disk may only not be mounted yet. The account is deleted, or made anew, to forget it.
  */
-export async function settle({
-  folder,
-  open,
-  store,
-  now,
-  rules,
-  lives,
-  notOpened,
-}: SettleParts): Promise<void> {
-  const names = uploadFiles(open)
-  const dead = names.filter((name) => !lives(name))
-  const left = dead.flatMap((name) => leftOpen(open, name))
-  const accounts = new Set([...store.accounts(), ...left.map(({ account }) => account)])
-  for (const account of accounts) {
-    const mine = left.filter((one) => one.account === account)
-    for (const { inode, kind } of mine) if (kind === 'new') store.addPartial(account, inode)
-    await using local = opened(join(folder, 'home', account), (error) => notOpened(account, error))
-    if (local === undefined) continue
-    await cutHoles(local, mine)
-    const gaps = gapsOf(mine)
-    const shelf = openShelf(join(folder, 'staging', account), local.jail)
-    const forget = ({ id, path }: ShelvedFile): void => {
-      shelf.remove(id, path)
-      store.removeShelved(account, id)
-    }
-    for (const file of store.shelved(account)) {
-      if (lives(file.owner)) continue
-      if (file.kind === 'kept' && file.size === 0) {
-        const held = shelf.stat(file.id, file.path)
-        // Of two names: the kill came before the other one was replaced.
-        if (held === undefined || held.nlink > 1) forget(file)
-        else store.putShelved(account, { ...file, size: held.size, until: now() + rules.keepMs })
-      }
-      if (file.kind !== 'open') continue
-      const found = shelf.stat(file.id, file.path)
-      const gap = found === undefined ? undefined : gaps.get(keyOf(found))
-      const had = found?.size ?? 0
-      const size = gap === undefined ? had : cutOf(had, gap.prefix, gap.floor)
-      if (size === 0 || rules.partMs === 0) {
-        forget(file)
-        continue
-      }
-      if (size < had) shelf.cut(file.id, file.path, size)
-      store.putShelved(account, { ...file, kind: 'part', size, until: now() + rules.partMs })
-    }
+export async function settle(parts: SettleParts): Promise<void> {
+  const { folder, open, left, again, store, lives } = parts
+  const files = [open, ...(again ? [] : [left])].flatMap((at) =>
+    uploadFiles(at).map((name) => ({ at, name })),
+  )
+  const dead = files.filter(({ name }) => !lives(name))
+  const uploads = dead.flatMap(({ at, name }) => leftOpen(at, name))
+  const settled = new Set<string>()
+  for (const account of new Set([...store.accounts(), ...uploads.map((one) => one.account)])) {
+    const mine = uploads.filter((one) => one.account === account)
+    if ((await settleAccount(account, mine, parts)) !== undefined) settled.add(account)
   }
-  if (dead.length === names.length) sweep(join(folder, 'staging'), store)
-  for (const name of dead) forgetUploads(open, name)
+  if (dead.length === files.length) sweep(join(folder, 'staging'), store)
+  for (const { at, name } of dead) forgetUploads(at, name, settled, left)
+}
+
+/**
+ * The same for one account whose home was not there then, before anybody is served of it. How many bytes were cut off.
+ */
+export async function settleLeft(account: string, parts: SettleParts): Promise<number> {
+  const { left } = parts
+  const names = uploadFiles(left)
+  const mine = names.flatMap((name) => leftOpen(left, name)).filter((one) => one.account === account)
+  if (mine.length === 0) return 0
+  const cut = await settleAccount(account, mine, parts)
+  if (cut === undefined) return 0
+  for (const name of names) forgetUploads(left, name, new Set([account]), left)
+  return cut
+}
+
+/** Undefined: its home cannot be opened. Else the bytes that were cut off its new files. */
+async function settleAccount(
+  account: string,
+  mine: readonly LeftOpen[],
+  { folder, store, now, rules, lives, notOpened }: SettleParts,
+): Promise<number | undefined> {
+  for (const { inode, kind } of mine) if (kind === 'new') store.addPartial(account, inode)
+  await using local = opened(join(folder, 'home', account), (error) => notOpened(account, error))
+  if (local === undefined) return undefined
+  const cutOff = await cutHoles(local, mine)
+  const gaps = gapsOf(mine)
+  const shelf = openShelf(join(folder, 'staging', account), local.jail)
+  const forget = ({ id, path }: ShelvedFile): void => {
+    shelf.remove(id, path)
+    store.removeShelved(account, id)
+  }
+  for (const file of store.shelved(account)) {
+    if (lives(file.owner)) continue
+    if (file.kind === 'kept' && file.size === 0) {
+      const held = shelf.stat(file.id, file.path)
+      // Of two names: the kill came before the other one was replaced.
+      if (held === undefined || held.nlink > 1) forget(file)
+      else store.putShelved(account, { ...file, size: held.size, until: now() + rules.keepMs })
+    }
+    if (file.kind !== 'open') continue
+    const found = shelf.stat(file.id, file.path)
+    const gap = found === undefined ? undefined : gaps.get(keyOf(found))
+    const had = found?.size ?? 0
+    const size = gap === undefined ? had : cutOf(had, gap.prefix, gap.floor)
+    if (size === 0 || rules.partMs === 0) {
+      forget(file)
+      continue
+    }
+    if (size < had) shelf.cut(file.id, file.path, size)
+    store.putShelved(account, { ...file, kind: 'part', size, until: now() + rules.partMs })
+  }
+  return cutOff
 }
 
 /** One account's home keeps nobody else from being served; its own sessions are told what is wrong with it. */
@@ -97,8 +120,9 @@ function gapsOf(left: readonly LeftOpen[]): Map<string, NonNullable<LeftOpen['ga
   return gaps
 }
 
-/** Files are known by inode, for they may have been renamed: they are looked for where they are. */
-async function cutHoles(local: LocalFileSystem, left: readonly LeftOpen[]): Promise<void> {
+/** Files are known by inode, for they may have been renamed: they are looked for where they are. How much was cut off. */
+async function cutHoles(local: LocalFileSystem, left: readonly LeftOpen[]): Promise<number> {
+  let cutOff = 0
   const gaps = gapsOf(left.filter(({ kind }) => kind === 'new'))
   const folders: VirtualPath[] = [ROOT]
   while (gaps.size > 0 && folders.length > 0) {
@@ -112,8 +136,10 @@ async function cutHoles(local: LocalFileSystem, left: readonly LeftOpen[]): Prom
       const cut = cutOf(size, gap.prefix, gap.floor)
       if (cut < size) await file.truncate(cut)
       await file.close()
+      cutOff += size - cut
     }
   }
+  return cutOff
 }
 
 async function* entriesOf(

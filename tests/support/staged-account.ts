@@ -30,6 +30,8 @@ export interface AccountOptions {
   readonly homes?: string
   /** The files and rows of one whose process was killed. */
   readonly after?: StagedAccount
+  /** Somebody else has settled what a crash has left, as for a worker. */
+  readonly settled?: boolean
   /** The files and rows of one whose process lives. */
   readonly beside?: StagedAccount
 }
@@ -87,6 +89,7 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     uploads,
     process: name,
     lives,
+    settled: options.settled ?? false,
     rules: {
       overwrite: options.overwrite ?? 'staged',
       durable: options.durable ?? 'never',

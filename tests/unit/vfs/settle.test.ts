@@ -3,6 +3,7 @@ import { link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
+import { uploadFiles } from '../../../src/vfs/open-uploads.ts'
 import { settle } from '../../../src/vfs/settle.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
@@ -128,14 +129,24 @@ test('after a kill: what nothing is written down about is swept from the shelf',
 // A server that starts before the disk of the homes is mounted took beginnings for whole files from then on, and removed
 // what overwrites had replaced; one that met a home of another owner did not start at all.
 test('a start: of a home that is not there, or cannot be opened, nothing is forgotten, and others are settled', async () => {
-  for (const away of ['gone', 'a link', 'a file']) {
+  for (const [away, settled] of [
+    ['gone', false],
+    ['a link', false],
+    ['a file', false],
+    // It comes back while the server runs.
+    ['gone', true],
+  ] as const) {
     await using killed = await stagedAccount()
     const before = await killed.session()
     await put(before, '/over', 'the old')
     await put(before, '/over', 'the new')
     await interrupted(before, '/a', 'a beginning')
-    const open = await before.open(p('/open'), NEW)
-    await open.write(bytes('open'), 0)
+    await put(before, '/replaced', 'the old')
+    for (const name of ['/open', '/replaced']) {
+      const open = await before.open(p(name), NEW)
+      await open.write(bytes('open'), 0)
+      await open.write(bytes('behind a hole'), 7)
+    }
     const elsewhere = join(killed.folder, 'elsewhere')
     await rename(killed.home, elsewhere)
     if (away === 'a link') await symlink('/nowhere', killed.home)
@@ -150,6 +161,7 @@ test('a start: of a home that is not there, or cannot be opened, nothing is forg
     await settle({
       folder: killed.folder,
       open: join(killed.folder, 'data/open-uploads'),
+      left: join(killed.folder, 'data/left-uploads'),
       store,
       now: Date.now,
       rules: { keepMs: 3_600_000, partMs: 3_600_000 },
@@ -161,8 +173,17 @@ test('a start: of a home that is not there, or cannot be opened, nothing is forg
     assert.deepEqual(store.shelved('grace'), [])
     await rm(killed.home, { force: true })
     await rename(elsewhere, killed.home)
-    await using ada = await stagedAccount({ after: killed })
+    await using ada = await stagedAccount({ after: killed, settled })
     const vfs = await ada.session()
+    assert.equal(await onDisk(ada, 'open'), 'open', away)
+    assert.deepEqual(
+      vfs.shelved().map(({ kind, path, size }) => ({ kind, path, size })),
+      [
+        { kind: 'kept', path: '/over', size: 7 },
+        { kind: 'part', path: '/replaced', size: 4 },
+      ],
+    )
+    assert.deepEqual(uploadFiles(join(killed.folder, 'data/left-uploads')), [])
     for (const name of ['/a', '/open']) assert.ok(await isPartial(vfs, name), `${away}: ${name}`)
     assert.ok(!(await isPartial(vfs, '/over')))
     await vfs.restore(p('/over'))
