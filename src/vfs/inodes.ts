@@ -3,8 +3,14 @@ import { OpError } from '../base/error.ts'
 import type { Book } from '../quota/book.ts'
 import type { Stat } from './vfs.ts'
 
+/** What changes something, one behind the other. */
+export interface Lane {
+  /** The end of what was begun last; undefined when nothing is on its way. */
+  last?: Promise<void>
+}
+
 /** An inode that is open or was charged in another way: one entry however many handles and names it has. */
-export interface Inode {
+export interface Inode extends Lane {
   /** Bytes charged for it: its size, when nothing is on its way to it. */
   size: number
   handles: number
@@ -20,8 +26,6 @@ export interface Inode {
   replaced?: boolean
   /** What each of its handles does then. */
   readonly ends: Set<() => void>
-  /** The end of what was begun last of all that changes it; undefined when nothing is on its way. */
-  last?: Promise<void>
 }
 
 interface Lent {
@@ -97,17 +101,17 @@ export function inodeOf(size: number): Inode {
 }
 
 /**
- * Changes the inode when all that was to change it before has ended: now, if nothing is on its way. All that makes the
- * file longer or shorter, and closes it, goes through here: so its charge is its size whenever the lane is free.
+ * Makes a change when all that was begun before has ended: now, if nothing is on its way. All that makes a file longer
+ * or shorter, and closes it, goes through its inode's lane: so its charge is its size whenever the lane is free.
  */
-export function inLane<T>(inode: Inode, change: () => Awaitable<T>): Awaitable<T> {
-  const done = inode.last === undefined ? change() : inode.last.then(change)
+export function inLane<T>(lane: Lane, change: () => Awaitable<T>): Awaitable<T> {
+  const done = lane.last === undefined ? change() : lane.last.then(change)
   if (!isPromise(done)) return done
   const ended = (): void => {
-    if (inode.last === last) delete inode.last
+    if (lane.last === last) delete lane.last
   }
   const last: Promise<void> = done.then(ended, ended)
-  inode.last = last
+  lane.last = last
   return done
 }
 

@@ -6,10 +6,10 @@ import { atOnce, type InTurn } from '../base/lane.ts'
 import { errnoOf, failure, fileError } from './errno.ts'
 import { fromAfar, type InFolder } from './in-folder.ts'
 import { type Jail, openJail, type Place, type RealPath } from './jail.ts'
-import { type LocalFile, openedFile } from './local-file.ts'
+import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import { openPaces, type Paces } from './pace.ts'
-import { pacedFile } from './paced-file.ts'
+import { type Paced, pacedFile } from './paced-file.ts'
 import { isWithin, namesOf } from './path.ts'
 import { isReserved } from './reserved.ts'
 import type {
@@ -116,9 +116,6 @@ export function openLocal(
     },
   }
 }
-
-/** A file that answers as the disk of that number has it. */
-type Paced = (file: LocalFile, device: number) => FileHandle
 
 /** Looks at what bears the name before it is opened, and opens exactly that; or makes it, if nothing does. */
 function openFile(

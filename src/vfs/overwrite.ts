@@ -1,10 +1,11 @@
+// Over 300 lines: one overwrite from its first byte to its commit; each of its ends asks what the others have done.
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
 import { handleOver } from './handle-over.ts'
+import { inLane, type Lane } from './inodes.ts'
 import type { Loan } from './loan.ts'
-import type { LocalFile } from './local-file.ts'
 import { lengthOf } from './metered-file.ts'
 import type { Refusals } from './refusals.ts'
 import { sharedHandle } from './shared-handle.ts'
@@ -32,7 +33,7 @@ export interface OverwriteParts {
 
 export interface Staged {
   readonly id: string
-  readonly file: LocalFile
+  readonly file: FileHandle
   readonly path: VirtualPath
   readonly loan: Loan
   readonly written: Written
@@ -57,7 +58,7 @@ export interface Overwrite extends FileHandle {
   /** WRITE at the end, wherever that is. */
   append(data: readonly Uint8Array[]): Awaitable<void>
   /** It is not wanted: nothing is left of it. */
-  discard(): void
+  discard(): Awaitable<void>
 }
 
 export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
@@ -74,6 +75,12 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   /** Handles that are open on it. */
   let handles = 1
   let closed = false
+  /** On a slow disk what changes it takes its time: the next thing comes behind it. */
+  const lane: Lane = {}
+  const inTurn = <T>(act: () => Awaitable<T>): Awaitable<T> => inLane(lane, act)
+  /** Of what ends it: nothing is on its way to it then. */
+  const behind = (act: () => Awaitable<void>): Awaitable<void> =>
+    lane.last === undefined ? act() : lane.last.then(() => behind(act))
 
   const missing = (end: number): number => Math.max(0, end - loan.size) - reserved
   const grow = (end: number): void => {
@@ -95,25 +102,59 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     reserved -= less
   }
   /** Of what makes or breaks the content. */
-  const trying = (act: () => void): void => {
+  const trying = (act: () => Awaitable<void>): Awaitable<void> => {
     if (state === 'over') throw new OpError('EBADF', `"${shown(path)}" is not open`, { path })
-    try {
-      act()
-    } catch (error) {
+    const failing = (error: unknown): never => {
       broken = true
       written.settle()
       throw error
     }
+    try {
+      const done = act()
+      return isPromise(done) ? done.catch(failing) : done
+    } catch (error) {
+      return failing(error)
+    }
   }
-  const put = (data: readonly Uint8Array[], at: number, end: number): void =>
+  const put = (data: readonly Uint8Array[], at: number, end: number): Awaitable<void> =>
     trying(() => {
       // A file grows by no bytes nowhere.
       if (end === at) return
       written.before(at)
       if (end > written.size) grow(end)
-      file.write(data, at)
-      written.add(at, end)
+      return then(file.write(data, at), () => written.add(at, end))
     })
+  /** `at`: where, and whether the file under its name is meant by then. */
+  const write = (
+    data: readonly Uint8Array[],
+    at: (below: FileHandle | undefined) => number,
+  ): Awaitable<void> => {
+    let own = data
+    let begun = false
+    const done = inTurn(() => {
+      const offset = at(below)
+      const end = offset + lengthOf(own)
+      const begin = (): Awaitable<void> => {
+        begun = true
+        return below === undefined ? put(own, offset, end) : below.write(own, offset)
+      }
+      const more = below === undefined ? missing(end) : 0
+      return more <= 0 || book.has(more) ? begin() : book.whenRoom(more, 0, begin)
+    })
+    // What waits for others must have bytes of its own.
+    if (!begun) own = [Buffer.concat(data)]
+    return done
+  }
+  const resize = (to: number): Awaitable<void> =>
+    book.whenRoom(Math.max(0, missing(to)), 0, () =>
+      trying(() => {
+        if (to > written.size) grow(to)
+        return then(file.truncate(to), () => {
+          shrink(to)
+          written.resized(to)
+        })
+      }),
+    )
   const over = (): void => {
     state = 'over'
     parts.over()
@@ -124,7 +165,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     if (state === 'over') return
     book.release(reserved)
     shelf.remove(id, path)
-    file.abandon()
+    void file.abandon()
     shelved.end(id)
     over()
   }
@@ -132,7 +173,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const cutOff = (): number => {
     const { cut, size } = written
     try {
-      if (cut < size) file.truncate(cut)
+      if (cut < size) now(file.truncate(cut))
       return cut
     } catch {
       return 0
@@ -143,7 +184,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     if (state === 'over') return false
     const size = cutOff()
     try {
-      file.abandon()
+      void file.abandon()
       loan.end()
       const kept = shelved.interrupt(id, path, size, reserved)
       if (kept) refusals.keptPart(path, book.free)
@@ -162,7 +203,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const checkOpen = (): void => {
     if (state === 'over') throw new OpError('ECANCELED', `"${shown(path)}" was not replaced`, { path })
   }
-  const place = (): void => {
+  const place = (): Awaitable<void> => {
     checkOpen()
     loan.end()
     try {
@@ -178,8 +219,11 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
     shelved.end(id)
     over()
-    file.close()
+    return file.close()
   }
+  /** Its place in the home may be new, if somebody removed the old file. */
+  const placed = (): Awaitable<void> =>
+    behind(() => book.whenRoom(0, 1, () => (lane.last === undefined ? place() : placed())))
   const commit = (): Awaitable<void> => {
     if (state === 'over') return undefined
     if (broken) {
@@ -190,44 +234,27 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
         { path },
       )
     }
-    // Its place in the home may be new, if somebody removed the old file.
-    if (!parts.durable) return book.whenRoom(0, 1, place)
-    const synced = (): Awaitable<void> => then(book.whenRoom(0, 1, place), () => shelf.syncFolder(path))
-    return file.sync().then(synced, (error) => {
-      checkOpen()
-      failed()
-      throw error
-    })
+    if (!parts.durable) return placed()
+    return file.sync().then(
+      () => then(placed(), () => shelf.syncFolder(path)),
+      (error) =>
+        behind(() => {
+          checkOpen()
+          failed()
+          throw error
+        }),
+    )
   }
 
   const changes: Partial<FileHandle> = {
-    write(data, offset) {
-      if (below !== undefined) return below.write(data, offset)
-      const end = offset + lengthOf(data)
-      const more = missing(end)
-      if (more <= 0 || book.has(more)) return put(data, offset, end)
-      let own = data
-      const done = book.whenRoom(more, 0, () => put(own, offset, end))
-      // What waits for others must have bytes of its own.
-      if (isPromise(done)) own = [Buffer.concat(data)]
-      return done
-    },
-    truncate(to) {
-      if (below !== undefined) return below.truncate(to)
-      return book.whenRoom(Math.max(0, missing(to)), 0, () =>
-        trying(() => {
-          if (to > written.size) grow(to)
-          file.truncate(to)
-          shrink(to)
-          written.resized(to)
-        }),
-      )
-    },
-    setstat(attrs) {
-      if (below !== undefined) return below.setstat(attrs)
-      const { size, ...rest } = attrs
-      return then(size === undefined ? undefined : handle.truncate(size), () => file.setstat(rest))
-    },
+    write: (data, offset) => write(data, () => offset),
+    truncate: (to) => inTurn(() => (below === undefined ? resize(to) : below.truncate(to))),
+    setstat: (attrs) =>
+      inTurn(() => {
+        if (below !== undefined) return below.setstat(attrs)
+        const { size, ...rest } = attrs
+        return then(size === undefined ? undefined : resize(size), () => file.setstat(rest))
+      }),
     async sync() {
       const { size } = written
       await (below ?? file).sync()
@@ -237,12 +264,14 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       gone()
       if (below !== undefined) return handles === 0 ? below.close() : undefined
       if (handles > 0) return commitEarly()
-      return early === undefined ? commit() : early.done
+      return early === undefined ? behind(commit) : early.done
     },
     abandon() {
       gone()
-      if (below === undefined) return void interrupt()
-      return handles === 0 ? below.abandon() : undefined
+      return behind(() => {
+        if (below === undefined) return void interrupt()
+        return handles === 0 ? below.abandon() : undefined
+      })
     },
   }
   const gone = (): void => {
@@ -257,7 +286,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
         below = opened
       })
     try {
-      early = { done: then(commit(), reopened) }
+      early = { done: behind(() => then(commit(), reopened)) }
     } catch (error) {
       // The CLOSE says it, too. Nobody may be there any more to hear it.
       const failing = Promise.reject(error)
@@ -283,7 +312,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     )
   }
   const append = (data: readonly Uint8Array[]): Awaitable<void> =>
-    below === undefined ? handle.write(data, written.size) : below.write(data, now(below.stat()).size)
+    write(data, (below) => (below === undefined ? written.size : now(below.stat()).size))
   const handle: Overwrite = Object.defineProperties(
     handleOver(() => below ?? file, changes),
     {
@@ -291,7 +320,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       size: { get: () => written.size },
       broken: { get: () => broken },
       commit: { value: commitEarly },
-      discard: { value: discard },
+      discard: { value: () => behind(discard) },
       share: { value: share },
       append: { value: append },
     },

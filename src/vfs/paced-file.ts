@@ -9,6 +9,9 @@ const readv = promisify(fs.readv)
 const write = promisify(fs.write)
 const fstat = promisify(fs.fstat)
 
+/** A file that answers as the disk of that number (st_dev) has it. */
+export type Paced = (file: LocalFile, device: number) => FileHandle
+
 /**
  * An open file that answers at once while its disk does, and with promises when that is slow: then it makes its own
  * session wait, which asks one thing after another, and no other.

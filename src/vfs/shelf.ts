@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { atOnce, type InTurn } from '../base/lane.ts'
 import { errnoOf, fileError } from './errno.ts'
 import { type Jail, type Place, type RealPath, realPath } from './jail.ts'
-import { type LocalFile, openedFile } from './local-file.ts'
+import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
+import type { Paced } from './paced-file.ts'
 import { reservedName } from './reserved.ts'
-import type { Stat, VirtualPath } from './vfs.ts'
+import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
 
 const MAKE = fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_EXCL
 
@@ -19,9 +20,9 @@ export interface Shelf {
   /** Of a file for the name `path`; it says where the file lies. */
   newId(path: VirtualPath): string
   /** With the mode of the file it will replace, and its owner and group as far as the server may give files away. */
-  make(id: string, old: Pick<Stat, 'mode' | 'uid' | 'gid'>, path: VirtualPath): LocalFile
+  make(id: string, old: Pick<Stat, 'mode' | 'uid' | 'gid'>, path: VirtualPath): FileHandle
   /** An interrupted one again, to read and to write. */
-  open(id: string, path: VirtualPath): LocalFile
+  open(id: string, path: VirtualPath): FileHandle
   stat(id: string, path: VirtualPath): Stat | undefined
   /** Puts it in the place of what bears the name `path`, in one step. */
   place(id: string, path: VirtualPath): void
@@ -37,7 +38,12 @@ export interface Shelf {
 }
 
 /** In `folder` (a real path); names on the other side go through the jail. */
-export function openShelf(folder: string, jail: Pick<Jail, 'walk'>, inTurn: InTurn = atOnce): Shelf {
+export function openShelf(
+  folder: string,
+  jail: Pick<Jail, 'walk'>,
+  paced: Paced = (file) => file,
+  inTurn: InTurn = atOnce,
+): Shelf {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
   const { dev } = fs.statSync(folder)
 
@@ -47,7 +53,6 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>, inTurn: InTu
       use(isBeside(id) ? realPath(place.folder, reservedName(id)) : join(folder, id), place),
     )
   }
-  const syncsInTurn = (file: LocalFile): LocalFile => ({ ...file, sync: () => inTurn(() => file.sync()) })
   function opened(id: string, path: VirtualPath, flags: number, mode = 0): number {
     return at(id, path, (real) => fs.openSync(real, flags | fs.constants.O_NOFOLLOW, mode & 0o777))
   }
@@ -65,13 +70,16 @@ export function openShelf(folder: string, jail: Pick<Jail, 'walk'>, inTurn: InTu
         if (made.uid !== uid || made.gid !== gid) giveAway(descriptor, uid, gid)
         // Behind that: it takes the bits away that run a file as its owner.
         fs.fchmodSync(descriptor, mode & 0o7777)
-        return syncsInTurn(openedFile(descriptor, path, false))
+        return paced(openedFile(descriptor, path, false), made.dev)
       } catch (error) {
         fs.closeSync(descriptor)
         throw error
       }
     },
-    open: (id, path) => syncsInTurn(openedFile(opened(id, path, fs.constants.O_RDWR), path, false)),
+    open(id, path) {
+      const descriptor = opened(id, path, fs.constants.O_RDWR)
+      return paced(openedFile(descriptor, path, false), fs.fstatSync(descriptor).dev)
+    },
     stat: (id, path) =>
       unlessGone(() =>
         isBeside(id)

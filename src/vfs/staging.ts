@@ -2,7 +2,6 @@ import { type Awaitable, now, then } from '../base/awaitable.ts'
 import { isOpError } from '../base/error.ts'
 import { fileError } from './errno.ts'
 import { type Loan, lend, NO_LOAN } from './loan.ts'
-import type { LocalFile } from './local-file.ts'
 import { type Overwrite, overwrite } from './overwrite.ts'
 import { ownHandle } from './own-handle.ts'
 import { isWithin, nameOf, parentOf, virtualPath } from './path.ts'
@@ -113,11 +112,11 @@ export function staging(
   }
 
   /** New: a mark is of one that had its number before, and was removed behind our back. */
-  function unmarked(file: LocalFile): LocalFile {
+  function unmarked(file: FileHandle): FileHandle {
     try {
-      partials.unmark(file.stat())
+      partials.unmark(now(file.stat()))
     } catch (error) {
-      file.abandon()
+      void file.abandon()
       throw error
     }
     return file
@@ -156,11 +155,11 @@ export function staging(
     return made
   }
 
-  function slotOf(file: LocalFile, path: VirtualPath): Slot {
+  function slotOf(file: FileHandle, path: VirtualPath): Slot {
     try {
-      return openUploads.enter(account, file.stat(), 'staged')
+      return openUploads.enter(account, now(file.stat()), 'staged')
     } catch (error) {
-      file.abandon()
+      void file.abandon()
       throw fileError(error, path)
     }
   }

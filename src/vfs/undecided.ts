@@ -105,7 +105,7 @@ export function undecided(old: FileHandle, { refuse, stage, reopen }: UndecidedP
     }
     await old.setstat(set)
     state = 'in place'
-    from.discard()
+    await from.discard()
   }
 
   const decide = (): Awaitable<void> => {

@@ -284,6 +284,51 @@ test('slow disk: a size set by name is that of the file that bears the name when
   })
 })
 
+test('slow disk: what replaces a file is read and written off the loop, one thing after the other', async () => {
+  await withFile(async (ada, disk, session) => {
+    const file = await (await session()).open(A, { read: true, write: true, truncate: true })
+    const lent = Buffer.from('second')
+    const into = Buffer.alloc(5)
+
+    const first = file.write([Buffer.from('first')], 0)
+    const second = file.write([lent], 5)
+    lent.fill('!')
+    const closed = file.close()
+    assert.equal(ada.book.usage.reserved, 0)
+    disk.go()
+    await Promise.all([first, second, closed])
+    const other = await (await session()).open(A, { read: true, write: true, truncate: true })
+    await other.write([Buffer.from('third')], 0)
+    const read = other.read([into], 0)
+
+    assert.ok(first instanceof Promise && read instanceof Promise)
+    assert.equal(readFileSync(join(ada.home, 'a'), 'latin1'), 'firstsecond')
+    assert.equal(await read, 5)
+    assert.equal(into.toString(), 'third')
+    await other.abandon()
+    await equalsDisk(ada)
+  })
+})
+
+test('slow disk: an overwrite whose client goes away while it is written becomes a part of all that was', async () => {
+  await withFile(async (ada, disk, session) => {
+    const vfs = await session()
+    const file = await vfs.open(A, { write: true, truncate: true })
+
+    const written = file.write(bytes(3000), 0)
+    const ended = file.abandon()
+    disk.go()
+    await Promise.all([written, ended])
+
+    assert.deepEqual(
+      vfs.shelved?.().map(({ kind, size }) => ({ kind, size })),
+      [{ kind: 'part', size: 3000 }],
+    )
+    assert.equal(ada.book.usage.reserved, 3000)
+    await equalsDisk(ada)
+  })
+})
+
 /** Of libuv's threads, which logins need too. */
 const THREADS = 4
 
