@@ -112,7 +112,7 @@ export function move(
  * Clients that send SYMLINK's paths as the draft has them, link first, to a server that does not call itself
  * OpenSSH. All others send the target first, as OpenSSH always did (its PROTOCOL, 4.1).
  */
-const LINK_FIRST = /^(?:SSH-2\.0-)?(?:WinSCP|ssh2js|AsyncSSH)/
+const LINK_FIRST = /^(?:SSH-2\.0-)?(?:WinSCP|ssh2js|AsyncSSH|phpseclib|libssh[-_])/
 
 /** SYMLINK (§6.10). The target is kept as it is written. EEXIST, EACCES. */
 export function symlink({ first, second }: RequestOf<'symlink'>, session: SftpSession): Awaitable<Reply> {
