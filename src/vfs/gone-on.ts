@@ -41,9 +41,10 @@ export function goneOn(
     )
   }
   return then(vfs.open(path, { read: true, write: true }), (file) => {
+    const holds = file.holds?.(size)
     const begun = (): FileHandle => unfinished.begun(file, path)
     const taken = (): Awaitable<FileHandle> => {
-      if (unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
+      if (holds?.() === false || unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
       return then(unfinished.takeOver(there, true), begun)
     }
     return onceWritten(file, taken, { close: there.partial === true })

@@ -26,6 +26,14 @@ export interface Inode extends Lane {
   replaced?: boolean
   /** What each of its handles does then. */
   readonly ends: Set<() => void>
+  /** Who wants to know whether its first bytes stay as they are. */
+  readonly proofs: Set<Proof>
+}
+
+/** Of the first `size` bytes of a file. */
+export interface Proof {
+  readonly size: number
+  holds: boolean
 }
 
 interface Lent {
@@ -97,7 +105,7 @@ export class Inodes {
 
 /** One that nobody has open. */
 export function inodeOf(size: number): Inode {
-  return { size, handles: 0, writers: 0, unlinked: false, ends: new Set() }
+  return { size, handles: 0, writers: 0, unlinked: false, ends: new Set(), proofs: new Set() }
 }
 
 /**
@@ -113,6 +121,11 @@ export function inLane<T>(lane: Lane, change: () => Awaitable<T>): Awaitable<T> 
   const last: Promise<void> = done.then(ended, ended)
   lane.last = last
   return done
+}
+
+/** What lies from `from` on is no longer what it was. */
+export function changed({ proofs }: Inode, from: number): void {
+  for (const proof of proofs) if (from < proof.size) proof.holds = false
 }
 
 /** In the lane: the file has this size, what it is charged beyond is free again. */

@@ -2,7 +2,15 @@ import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError } from '../base/error.ts'
 import type { Book } from '../quota/book.ts'
 import { failure } from './errno.ts'
-import { giveDown, type Inode, type Inodes, inLane, replacedMeanwhile } from './inodes.ts'
+import {
+  changed,
+  giveDown,
+  type Inode,
+  type Inodes,
+  inLane,
+  type Proof,
+  replacedMeanwhile,
+} from './inodes.ts'
 import type { Refusals } from './refusals.ts'
 import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
 
@@ -26,7 +34,11 @@ export function meteredFile(opened: Opened): FileHandle {
   const { file, path, found, before, writer, book, inodes } = opened
   const inode = inodes.enter(before ?? found)
   if (writer) inode.writers += 1
-  if (before !== undefined) giveDown(inode, found.size, book)
+  if (before !== undefined) {
+    changed(inode, found.size)
+    giveDown(inode, found.size, book)
+  }
+  const proofs: Proof[] = []
   /** Its CLOSE has come; what came before it is done first. */
   let closing = false
   /** How the file was when another one took its name and its bytes. */
@@ -69,6 +81,7 @@ export function meteredFile(opened: Opened): FileHandle {
   }
   const leave = (): void => {
     inode.ends.delete(end)
+    for (const proof of proofs) inode.proofs.delete(proof)
     if (writer) inode.writers -= 1
     if (inodes.leave(found, inode) && inode.unlinked) book.give(inode.size)
   }
@@ -92,6 +105,12 @@ export function meteredFile(opened: Opened): FileHandle {
     descriptor: file.descriptor,
     quick: file.quick,
     appends: file.appends,
+    holds(size) {
+      const proof = { size, holds: true }
+      proofs.push(proof)
+      inode.proofs.add(proof)
+      return () => proof.holds
+    },
     read(into, offset) {
       checkOpen()
       return using(file.read(into, offset))
@@ -106,6 +125,7 @@ export function meteredFile(opened: Opened): FileHandle {
         begun = true
         const end = endOf()
         if (end > inode.size) charge(inode, end, path, opened)
+        changed(inode, end - lengthOf(data))
         return settle(
           book,
           () => file.write(own, offset),
@@ -142,6 +162,7 @@ export function resize({ inode, size, path, act, there, ...parts }: Resize): Awa
   if (size > inode.size) charge(inode, size, path, parts)
   const { book } = parts
   const failed = (): void => giveDown(inode, there(), book)
+  changed(inode, size)
   return then(settle(book, act, failed), () => giveDown(inode, size, book))
 }
 

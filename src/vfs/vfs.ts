@@ -57,6 +57,8 @@ export interface FileHandle {
   readonly quick?: (() => boolean) | undefined
   /** Every write goes to the end, whatever its offset (POSIX O_APPEND). */
   readonly appends?: boolean | undefined
+  /** Tells, from now on, whether the first `size` bytes are as they are now, whoever writes; where the tree knows. */
+  readonly holds?: ((size: number) => () => boolean) | undefined
   /** Bytes put into `into`, taken as one run: 0 only at the end of the file. May be fewer than asked. `into` lasts until the answer. */
   read(into: readonly Uint8Array[], offset: number): Awaitable<number>
   /**

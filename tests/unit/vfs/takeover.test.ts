@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
-import type { OpenFlags } from '../../../src/vfs/vfs.ts'
+import type { FileHandle, OpenFlags } from '../../../src/vfs/vfs.ts'
 import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
@@ -347,4 +347,45 @@ test('takeover: a third one does not see the hole either that is still to be cut
   assert.equal(await onDisk(ada, 'a'), '123456')
   await taken.abandon()
   assert.ok(!(await isPartial(third, '/a')))
+})
+
+const OTHERS: Readonly<Record<string, (file: FileHandle) => unknown>> = {
+  'was written over': (file) => file.write(bytes('456'), 0),
+  async 'was cut off, and is as long again'(file) {
+    await file.truncate(1)
+    await file.truncate(3)
+  },
+}
+
+for (const [what, change] of Object.entries(OTHERS))
+  for (const isWhole of [false, true])
+    test(`resume: a ${isWhole ? 'complete' : 'partial'} file that ${what} since the proof is not gone on with`, async () => {
+      await using ada = await stagedAccount()
+      const [first, mine, theirs] = [await ada.session(), await ada.session(), await ada.session()]
+      const sent = await first.open(p('/a'), NEW)
+      await sent.write(bytes('123'), 0)
+      await (isWhole ? sent.close() : sent.abandon())
+      const resumed = await mine.resume(p('/a'), 3)
+      const other = await theirs.open(p('/a'), { read: true, write: true })
+      await change(other)
+      await other.abandon()
+
+      await refuses('ESTALE', () => resumed.write(bytes('!'), 3), /went on meanwhile: begin again$/)
+
+      await resumed.abandon()
+      await balanced(ada)
+    })
+
+test('resume: a hole that is cut off behind what was proved is no reason to begin again', async () => {
+  await using ada = await stagedAccount()
+  const [half, again] = [await ada.session(), await ada.session()]
+  const { file: lost, counted } = await holed(ada, half)
+  counted.resolve()
+  const resumed = await again.resume(p('/a'), 3)
+  await lost.abandon()
+
+  await resumed.write(bytes('456'), 3)
+  await resumed.close()
+
+  assert.equal(await onDisk(ada, 'a'), '123456')
 })
