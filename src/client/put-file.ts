@@ -3,10 +3,12 @@ import { shown } from '../base/escape.ts'
 import { lost } from '../ssh/dial.ts'
 import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
-import type { OpenFlags, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
+import { openTarget } from './open-target.ts'
 import type { Outcome } from './outcome.ts'
+import { type BesideMemory, giveMode, openBeside, takePlace } from './put-beside.ts'
 import { type OpenSource, openPart } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
@@ -15,7 +17,6 @@ import {
   type LocalPlace,
   localMd5,
   mismatch,
-  modeOf,
   NO_MD5,
   NOT_ASKED,
   refused,
@@ -27,17 +28,15 @@ import {
 } from './transfer.ts'
 
 /** Kept from one try of an upload to the next. */
-export interface PutMemory {
+export interface PutMemory extends BesideMemory {
   /** This run has begun to write the target, so what is there is its own. */
   began: boolean
   /** And it replaces a file, which a server of our kind shows until the new one is whole. */
   replaces: boolean
-  /** The server writes from the beginning alone (rclone without a cache). */
-  cannotGoOn: boolean
 }
 
 export function newPut(): PutMemory {
-  return { began: false, replaces: false, cannotGoOn: false }
+  return { began: false, replaces: false, cannotGoOn: false, beside: undefined, inPlace: false }
 }
 
 /**
@@ -97,10 +96,14 @@ async function send(
       unverified: plan.md5 === undefined ? NO_MD5 : undefined,
     }
   }
-  const from = plan.do === 'continue' ? plan.offset : 0
+  // What is written anew because it cannot be gone on with is ours already.
+  const replaces = plan.do === 'replace' && (!memory.cannotGoOn || memory.beside !== undefined)
+  const beside = replaces ? await openBeside(source, target, attempt) : undefined
+  const from = plan.do === 'continue' ? plan.offset : (beside?.offset ?? 0)
   const remote =
+    beside?.opened ??
     opened ??
-    (await openFor(
+    (await openTarget(
       line,
       target,
       plan.do === 'continue' ? {} : { create: true, truncate: true },
@@ -143,6 +146,7 @@ async function send(
       line.isOurs ||
       hashes ||
       wishes.preserve === true ||
+      beside !== undefined ||
       after.size !== size ||
       after.mtime !== before.mtime
     ) {
@@ -159,12 +163,18 @@ async function send(
     if (theirs !== undefined && md5 !== theirs) throw mismatch(name, md5!, theirs, '-f')
     // It may ask for the times first, and a CLOSE that overtook it would leave it without a handle.
     if (wishes.preserve) await remote.setstat(keptAttrs(before))
+    else if (beside !== undefined) await giveMode(beside)
     const closing: Promise<unknown>[] = []
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)
     await Promise.all(closing)
-    const late = verifies && theirs === undefined ? await wholeMd5(line.hashes, target, size) : theirs
+    const late =
+      verifies && theirs === undefined ? await wholeMd5(line.hashes, beside?.path ?? target, size) : theirs
     if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late, '-f')
+    if (beside !== undefined && (await takePlace(line, beside, memory)) === 'refused') {
+      memory.began = false
+      return await send(source, target, attempt, listed)
+    }
     return {
       did: 'moved',
       size,
@@ -177,10 +187,14 @@ async function send(
   } catch (error) {
     await remote.abandon()
     // What this run began may be begun again, where the server does not let it go on.
-    if (own && from > 0 && reached === from && isOpError(error, 'EIO')) {
+    if ((own || beside !== undefined) && from > 0 && reached === from && isOpError(error, 'EIO')) {
       memory.cannotGoOn = true
       throw lost(error)
     }
+    if (beside !== undefined && isOpError(error) && error.code !== 'ECONNRESET' && !parts.signal.aborted)
+      parts.tell(
+        `What came of "${name}" is kept at the server as "${shown(beside.path)}": put it again to go on, or remove it`,
+      )
     throw error
   }
 }
@@ -204,7 +218,7 @@ async function decide(
   if (!memory.began && line.keepsExclusive) {
     try {
       const flags = { create: true, exclusive: true }
-      return { plan: { do: 'start' }, opened: await openFor(line, target, flags, source.stat) }
+      return { plan: { do: 'start' }, opened: await openTarget(line, target, flags, source.stat) }
     } catch (error) {
       if (!isOpError(error, 'EEXIST')) throw error
     }
@@ -219,6 +233,7 @@ async function decide(
     throw new OpError('EEXIST', `"${shown(target)}" is no file, and stays as it is`)
   if (memory.cannotGoOn) return { plan: { do: 'replace' } }
   const own = memory.began
+  if (memory.beside !== undefined) return { plan: { do: 'replace' } }
   // What this run began to replace is still the old file there, until the new one is whole.
   if (own && memory.replaces && isOurs) return goOnReplacing(source, target, attempt)
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
@@ -251,21 +266,4 @@ async function goOnReplacing(...replacement: Parameters<typeof openPart>): Promi
   const part = await openPart(...replacement)
   if (part === undefined) return { plan: { do: 'replace' } }
   return { plan: { do: 'continue', offset: part.offset, proved: true }, opened: part.opened }
-}
-
-/** Open for writing, and for reading where that is allowed: to be hashed before it is closed. A new file is like `source`. */
-async function openFor(
-  { vfs }: Line,
-  target: VirtualPath,
-  flags: OpenFlags,
-  source?: Stat,
-): Promise<RemoteFile> {
-  const mode = source && modeOf(source)
-  const attrs = mode === undefined ? {} : { mode }
-  try {
-    return await vfs.open(target, { ...flags, read: true, write: true }, attrs)
-  } catch (error) {
-    if (!isOpError(error, 'EACCES')) throw error
-    return vfs.open(target, { ...flags, write: true }, attrs)
-  }
 }
