@@ -1,5 +1,5 @@
-import { mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { fstatSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import sonic from 'sonic-boom'
 import type { Clock } from './clock.ts'
 
@@ -45,10 +45,10 @@ export function openDailyFile(
   clock: Clock,
   onError: (error: Error) => void,
 ): DailyFile {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   let day = dayOf(clock.now())
   let look = nextMidnight(clock.now())
   let last = clock.now()
+  let lookForName = Number.NEGATIVE_INFINITY
   let { sink, fd } = openSink(join(folder, `${day}.log`), rules, onError)
   let gathered = ''
   let timer: NodeJS.Timeout | undefined
@@ -65,7 +65,7 @@ export function openDailyFile(
       day = today
     } catch (error) {
       if (error instanceof Error) onError(error)
-      look = clock.now() + RETRY_MS
+      look = lookForName = clock.now() + RETRY_MS
     }
     removeOld(folder, rules.keepDays, clock, onError)
   }
@@ -74,8 +74,11 @@ export function openDailyFile(
     clearTimeout(timer)
     timer = undefined
     if (gathered === '') return
-    sink.write(gathered)
+    const lines = gathered
     gathered = ''
+    // Whoever moved it away, or removed it, means the next lines to be in a new one.
+    if (clock.now() >= lookForName && !isNamed(fd, join(folder, `${day}.log`))) turnTo(day)
+    sink.write(lines)
   }
 
   function end(): void {
@@ -124,11 +127,23 @@ function openSink(
   { sync = false }: DailyFileRules,
   onError: (error: Error) => void,
 ): { readonly sink: sonic.SonicBoom; readonly fd: number } {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const fd = openSync(path, 'a', 0o600)
   const sink = new sonic.SonicBoom({ fd, maxLength: MOST_HELD, sync })
   sink.on('error', onError)
   sink.on('drop', () => {})
   return { sink, fd }
+}
+
+/** Whether an open file is the one that has this name. */
+function isNamed(fd: number, path: string): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found !== undefined && found.ino === fstatSync(fd).ino
+  } catch {
+    // It cannot be looked for: the one that is open is gone on with.
+    return true
+  }
 }
 
 /** Writes what is held and closes; a disk that still fails gets no second chance. */

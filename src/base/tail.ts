@@ -55,7 +55,9 @@ async function added(path: string, from: number): Promise<Lines> {
 
 async function linesFrom(file: FileHandle | undefined, from: number, most: number): Promise<Lines> {
   const { size } = (await file?.stat()) ?? { size: 0 }
-  if (file === undefined || size <= from) return { lines: [], end: from }
+  // Another one has its name now.
+  if (size < from) return linesFrom(file, 0, most)
+  if (file === undefined || size === from) return { lines: [], end: from }
   const place = Buffer.alloc(Math.min(size - from, most))
   const { bytesRead } = await file.read(place, 0, place.length, from)
   const read = place.subarray(0, bytesRead)

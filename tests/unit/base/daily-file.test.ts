@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -185,6 +186,41 @@ test('daily file: a day whose file cannot be made goes on in the last one, and i
 })
 
 // /dev/full takes no byte, as a disk that is full.
+test('daily file: one that was moved away or removed is made anew, with its folder, and no line of then is lost', async () => {
+  const clock = fakeClock(local(22, 10))
+  const file = openDailyFile(folder, { keepDays: 90, sync: true }, clock, never)
+
+  file.write('a\n')
+  renameSync(join(folder, '2026-11-22.log'), join(folder, 'moved'))
+  file.write('b\n')
+  file.write('c\n')
+  const second = text('2026-11-22')
+  rmSync(folder, { recursive: true })
+  file.write('d\n')
+  const third = text('2026-11-22')
+  await file[Symbol.asyncDispose]()
+
+  assert.deepEqual([second, third], ['b\nc\n', 'd\n'])
+})
+
+test('daily file: where one that was removed cannot be made anew, that is said once a minute, and others are tried', async () => {
+  const clock = fakeClock(local(22, 10))
+  const errors: Error[] = []
+  const file = openDailyFile(folder, { keepDays: 90, sync: true }, clock, (error) => errors.push(error))
+
+  rmSync(folder, { recursive: true })
+  writeFileSync(folder, '')
+  for (const line of ['a\n', 'b\n']) file.write(line)
+  const heard = errors.length
+  rmSync(folder)
+  clock.pass(60_000)
+  file.write('c\n')
+  await file[Symbol.asyncDispose]()
+
+  assert.ok(heard > 0 && heard <= 2, String(heard))
+  assert.equal(text('2026-11-22'), 'c\n')
+})
+
 test('daily file: a full disk throws nothing at who writes, and does not hold up the end', async () => {
   const errors: string[] = []
   symlinkSync('/dev/full', join(folder, '2026-11-22.log'))

@@ -47,8 +47,10 @@ test('tail: what is added comes once and whole, over midnight too, until it is s
   assert.deepEqual(await next(), ['two'])
   appendFileSync(join(folder, 'day-1'), 'before midnight\n')
   writeFileSync(join(folder, 'day-2'), 'after midnight\n')
-  day.now = 2
   assert.deepEqual(await next(), ['before midnight'])
+  writeFileSync(join(folder, 'day-1'), 'made anew\n')
+  assert.deepEqual(await next(), ['made anew'])
+  day.now = 2
   assert.deepEqual(await next(), ['after midnight'])
   stop.abort()
   assert.equal((await lines.next()).done, true)
