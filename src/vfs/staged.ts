@@ -3,6 +3,7 @@ import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
+import { begunAnew } from './begun-anew.ts'
 import { failure } from './errno.ts'
 import { goneOn } from './gone-on.ts'
 import { honest } from './handle-over.ts'
@@ -140,20 +141,23 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return cuts ? then(file.truncate(0), opened) : opened()
   }
 
-  /** A TRUNC is in place, but beside another session that writes it; without one, this session goes on with it. */
+  /** A TRUNC is in place, but beside another session that writes it; without one, this session goes on with it, or begins it anew. */
   function openPartial(
     path: VirtualPath,
     found: Stat,
     flags: OpenFlags,
     attrs?: NewAttrs,
   ): Awaitable<FileHandle> {
-    const asked = files.takeOver(found, flags.truncate !== true)
+    const goesOn = flags.truncate !== true
+    const mayBegin = goesOn && !flags.read && !flags.append && !files.isOurs(found)
+    const asked = files.takeOver(found, goesOn)
     return then(asked, (isOpen) => {
       if (isOpen && flags.truncate)
         return overwrites.open(now(vfs.realpath(path)), { ...found, size: 0 }, flags)
       return then(vfs.open(path, flags, attrs), (file) => {
         if (flags.truncate) writers.find(found)?.written.resized(0)
-        return files.begun(file, path)
+        const begun = files.begun(file, path)
+        return mayBegin ? begunAnew(begun) : begun
       })
     })
   }

@@ -389,3 +389,44 @@ test('resume: a hole that is cut off behind what was proved is no reason to begi
 
   assert.equal(await onDisk(ada, 'a'), '123456')
 })
+
+for (const who of ['a broken connection', 'a session that still writes it'])
+  test(`resume: a plain scp over what ${who} has left begins it anew, and what it leaves is gone on with by size`, async () => {
+    await using ada = await stagedAccount()
+    const [before, plain, later] = [await ada.session(), await ada.session(), await ada.session()]
+    const old = await before.open(p('/a'), NEW)
+    await old.write(bytes('the older build'), 0)
+    if (who === 'a broken connection') await old.abandon()
+    const anew = await plain.open(p('/a'), UNTRUNCATED)
+    await anew.write(bytes('The '), 0)
+    await anew.write(bytes('new'), 4)
+    await anew.abandon()
+
+    const { size } = await later.stat(p('/a'))
+    const resumed = await later.open(p('/a'), UNTRUNCATED)
+    await resumed.write(bytes('The newer build'.slice(size)), size)
+    await resumed.close()
+
+    assert.equal(size, 7)
+    assert.equal(await onDisk(ada, 'a'), 'The newer build')
+    await balanced(ada)
+  })
+
+test('resume: what is read too, or first written further on, keeps what is there of the partial file', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  const old = await one.open(p('/a'), NEW)
+  await old.write(bytes('1234567'), 0)
+  await old.abandon()
+
+  const both = await two.open(p('/a'), { ...UNTRUNCATED, read: true })
+  await both.write(bytes('!'), 0)
+  await both.abandon()
+  const further = await two.open(p('/a'), UNTRUNCATED)
+  await further.write(bytes(''), 0)
+  await further.write(bytes('?'), 6)
+  await further.write(bytes('#'), 0)
+  await further.close()
+
+  assert.equal(await onDisk(ada, 'a'), '#23456?')
+})
