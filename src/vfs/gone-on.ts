@@ -66,10 +66,19 @@ function onceWritten(
 ): FileHandle {
   let current = file
   let beginning: Promise<FileHandle> | undefined
+  /** Why it could not begin: its CLOSE says so, too. */
+  let refused: unknown
   const begun = (): Awaitable<FileHandle> => {
     if (current !== file) return current
     if (beginning !== undefined) return beginning
-    const made = begin()
+    if (refused !== undefined) throw refused
+    let made: Awaitable<FileHandle>
+    try {
+      made = begin()
+    } catch (error) {
+      refused = error
+      throw error
+    }
     if (isPromise(made))
       beginning = made.then((begun) => {
         current = begun
@@ -87,7 +96,10 @@ function onceWritten(
       return to.then((begun) => begun.write(copies, offset))
     },
     truncate: (size) => then(begun(), (begun) => begun.truncate(size)),
-    ...(close && { close: () => closed(begun, file) }),
+    close() {
+      const isAsItWas = current === file && beginning === undefined && refused === undefined
+      return isAsItWas && !close ? file.close() : closed(begun, file)
+    },
   })
 }
 

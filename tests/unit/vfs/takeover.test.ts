@@ -9,6 +9,7 @@ import {
   isPartial,
   NEW,
   onDisk,
+  openUnder,
   p,
   put,
   refuses,
@@ -324,8 +325,9 @@ test('resume: a complete file that another one went on with since the proof is n
   await added.close()
 
   await refuses('ESTALE', () => resumed.write(bytes(' of mine'), 13), /went on meanwhile: begin again$/)
-  await resumed.close()
+  await refuses('ESTALE', () => resumed.close(), /went on meanwhile: begin again$/)
 
+  assert.equal(openUnder(ada.home), 0)
   assert.equal(await onDisk(ada, 'a'), 'the beginning of another one')
   assert.ok(!(await isPartial(one, '/a')))
 })
