@@ -115,21 +115,24 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     if ((found.mode & 0o222) === 0)
       throw new OpError('EACCES', `"${shown(path)}" is read-only: change its mode first`, { path })
     const stages = found.size > 0 && found.nlink === 1 && parts.overwrite() === 'staged'
+    const empty = found.size === 0 && found.nlink === 1
     if (flags.truncate) {
       // What this session writes in place would be lost with the old file.
       if (stages && here.writers(found) === 0) return overwrites.open(now(vfs.realpath(path)), found, flags)
-      const empty = found.size === 0 && found.nlink === 1
       return then(vfs.open(path, flags, attrs), (file) =>
         empty ? files.begun(file, path) : inPlace(file, path),
       )
     }
     const target = now(vfs.realpath(path))
     if (flags.append && found.size > 0) refuseMix(target)
-    return then(vfs.open(path, flags, attrs), (file) =>
-      flags.append || found.size === 0
+    const uploads = !flags.read && !flags.append
+    return then(vfs.open(path, flags, attrs), (file) => {
+      // Nobody's yet: as one that plain scp has made.
+      if (empty && uploads && here.count(found) === 0) return files.begun(file, path)
+      return flags.append || found.size === 0
         ? inPlace(file, path)
-        : openUntruncated(file, target, found, stages && !flags.read),
-    )
+        : openUntruncated(file, target, found, stages && uploads)
+    })
   }
 
   /** Within the session the name means the staged file. */

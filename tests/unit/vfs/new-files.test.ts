@@ -3,7 +3,17 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, isPartial, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+import {
+  balanced,
+  bytes,
+  isPartial,
+  NEW,
+  onDisk,
+  p,
+  put,
+  refuses,
+  UNTRUNCATED,
+} from '../../support/staged-files.ts'
 
 test('new file: is partial until CLOSE, for every session', async () => {
   await using ada = await stagedAccount()
@@ -169,4 +179,35 @@ test('new file: a TRUNC of it by its own session begins it again, its holes too'
   for (const handle of [first, again]) await handle.abandon()
   assert.equal(await onDisk(ada, 'a'), '12')
   await balanced(ada)
+})
+
+test('new file: so is one that was empty, and is written without TRUNC', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await put(vfs, '/a', '')
+
+  const file = await vfs.open(p('/a'), UNTRUNCATED)
+  await file.write(bytes('123'), 0)
+  await file.write(bytes('xyz'), 6)
+  assert.ok(await isPartial(other, '/a'))
+  await file.abandon()
+
+  assert.ok(await isPartial(other, '/a'))
+  assert.equal(await onDisk(ada, 'a'), '123')
+  await balanced(ada)
+})
+
+test('new file: one that was empty is shared, as a complete one, by those who read it too or append', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '')
+
+  for (const flags of [
+    { ...UNTRUNCATED, read: true },
+    { ...UNTRUNCATED, append: true },
+  ]) {
+    const files = [await one.open(p('/a'), flags), await two.open(p('/a'), flags)]
+    for (const file of files) await file.close()
+    assert.ok(!(await isPartial(two, '/a')))
+  }
 })
