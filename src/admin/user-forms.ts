@@ -136,11 +136,15 @@ export async function modifyQuota(desktop: Desktop): Promise<string | undefined>
 
 export async function changePassword(desktop: Desktop, own?: string): Promise<string | undefined> {
   const { screen, actor, parts } = desktop
-  const name = own ?? (await pick(desktop, 'Whose password?'))?.account.name
-  if (name === undefined) return undefined
+  const account =
+    own === undefined
+      ? (await pick(desktop, 'Whose password?'))?.account
+      : await parts.actions.show(actor, own)
+  if (account === undefined) return undefined
+  const { name, version } = account
   const password = await newPassword({ screen }, `New password of "${name}"`, false)
   if (password === undefined) return undefined
-  await parts.actions.setPassword(actor, name, password)
+  await parts.actions.setPassword(actor, name, password, version)
   return `The password of "${name}" is changed`
 }
 

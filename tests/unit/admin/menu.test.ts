@@ -190,10 +190,25 @@ test('menu: what another admin changed meanwhile is not written over', async () 
   await made.actions.setQuota({ name: 'admin1', role: 'admin', from: '192.0.2.9' }, 'ada', { bytes: 5 })
   press('7\r')
   await sees('"ada" was changed meanwhile by admin1: look again')
+  press('c\r')
+  await sees('Whose password?')
+  press('\r')
+  await sees('New password of "ada"')
+  press('my password of ada\r')
+  await sees('The same once more')
+  await made.actions.setPassword(
+    { name: 'admin1', role: 'admin', from: '192.0.2.9' },
+    'ada',
+    'that of admin1',
+  )
+  const theirs = (await made.accounts.get('ada'))?.password
+  press('my password of ada\r')
+  await sees('"ada" was changed meanwhile by admin1: look again')
   press('e\r')
 
   assert.equal(await status, 0)
-  assert.equal((await made.accounts.get('ada'))?.quota.bytes, 5)
+  const { quota, password } = (await made.accounts.get('ada'))!
+  assert.deepEqual([quota.bytes, password], [5, theirs])
 })
 
 const codeOf = (secret: string): string => new TOTP({ secret }).generate()
