@@ -105,7 +105,11 @@ export function unknownCommand(word: string, commands: readonly Command[]): OpEr
   const names = listed.flatMap(({ name, aliases = [] }) => [name, ...aliases])
   const meant = listed.find(({ name }) => ELSEWHERE[name]?.includes(word))?.name
   const near = meant ?? nearest(word, names)
-  const hint = near === undefined ? '' : `, did you mean "${near}"?`
+  const hint = PROGRAMS.test(word)
+    ? ': no programs are run here, files go by sftp, scp, rclone, lftp or miniftp'
+    : near === undefined
+      ? ''
+      : `, did you mean "${near}"?`
   return new OpError('EUSAGE', `Unknown command "${shown(word)}"${hint}\n${shortHelp(commands)}`)
 }
 
@@ -125,6 +129,9 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   help: ['man'],
   bye: ['logout', 'q', 'close', 'disconnect'],
 }
+
+/** What programs ask for at the other side, to talk to it. */
+const PROGRAMS = /^(?:exec|env|(?:\/bin\/)?(?:ba)?sh|rsync|git-.*|borg|unison)$/
 
 function asksForHelp(words: readonly { readonly text: string }[]): boolean {
   const texts = words.map(({ text }) => text)

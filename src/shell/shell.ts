@@ -26,6 +26,9 @@ export interface ShellParts extends ExecParts {
 /** Lines that are remembered of an account. */
 const MOST_HISTORY = 500
 
+/** Who says this wants another program in our place, and would wait without end for what that says: TRAMP of Emacs. */
+const EXEC = /^\s*exec(?:\s|$)/
+
 /** The session handler of "shell" for users: a prompt on a terminal, or lines from a pipe. Leaves with 0. */
 export function shell(parts: ShellParts): SessionHandler {
   return async (session) => {
@@ -158,8 +161,10 @@ async function converse(
     } catch (error) {
       if (session.signal.aborted) return
       if (signal.aborted) await terminal.print('^C\n')
-      else if (isOpError(error)) await say(sentenceOf(error))
-      else {
+      else if (isOpError(error)) {
+        await say(sentenceOf(error))
+        context.over ||= EXEC.test(line)
+      } else {
         session.log.error('command failed', error)
         await say('Internal error')
       }

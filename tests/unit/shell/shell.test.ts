@@ -137,6 +137,18 @@ test('shell: of a line without an end no more is kept than may be run', async ()
   assert.match(ada.shown(), /\r\n\/\r\n/)
 })
 
+// Emacs, opening /ssh:ada@host:/, sends this to the prompt and waits without end for what /bin/sh would say.
+test('shell: exec, which would put a program in its place, says that it cannot and ends', async () => {
+  await using ada = openShell()
+  await ada.type('mkdir exec\rexecute\r')
+  assert.equal(ada.status(), undefined)
+
+  await ada.type("exec env TERM='dumb' PS1=\\#\\$\\  /bin/sh -i\r")
+
+  assert.equal(ada.status(), 0)
+  assert.match(ada.shown(), /Unknown command "exec": no programs are run here, files go by sftp, scp, /)
+})
+
 test('shell: while a command runs nobody is idle, whatever is typed meanwhile', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   await using ada = openShell()
