@@ -1,7 +1,8 @@
-import { glob, readFile } from 'node:fs/promises'
+import { glob } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { OpError } from '../base/error.ts'
 import { errnoOf } from '../vfs/errno.ts'
+import { ownFile } from './own-file.ts'
 import { type ConfigLine, parseConfig } from './ssh-config.ts'
 
 /** Files that include files (OpenSSH's own number). */
@@ -41,7 +42,7 @@ async function named(pattern: string, home: string): Promise<readonly string[]> 
 
 async function textOf(file: string, wanted: boolean): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    return (await ownFile(file)).toString()
   } catch (error) {
     const errno = errnoOf(error)
     if (!wanted && (errno === 'ENOENT' || errno === 'EISDIR')) return ''

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -9,6 +8,7 @@ import { errnoOf } from '../vfs/errno.ts'
 import { readConfig } from './config-files.ts'
 import { checkHost, type Strictness } from './host-check.ts'
 import { openKnownHosts } from './known-hosts.ts'
+import { ownFile } from './own-file.ts'
 import { expandFile, type HostSettings, settingsFor, unserved } from './ssh-config.ts'
 import { parsePort, parseTarget, type Target } from './target.ts'
 
@@ -72,7 +72,11 @@ async function dialerOver(
     wishes.config !== undefined,
   )
   const localUser = everybody.user
-  const settings = settingsFor({ ...target, localUser }, lines, wishes.options)
+  const settings = settingsFor({ ...target, localUser }, lines, wishes.options, (criterion) =>
+    everybody.tell(
+      `"Match ${criterion}" is not served here: its settings of "${target.host}" are passed over`,
+    ),
+  )
   const around =
     settings.get('BatchMode')?.toLowerCase() === 'yes'
       ? { ...everybody, ask: async () => undefined, confirm: undefined }
@@ -186,7 +190,7 @@ function logInFor(
 /** The public key of a key file: what lies beside it, or what it is itself, or holds without a passphrase. */
 async function publicKeyNear(name: string): Promise<Buffer | undefined> {
   for (const near of [`${name}.pub`, name]) {
-    const key = await readFile(near).then(publicKeyOf, () => undefined)
+    const key = await ownFile(near).then(publicKeyOf, () => undefined)
     if (key !== undefined) return key
   }
   return undefined
@@ -198,7 +202,7 @@ async function keyFile(
   tell: (text: string) => void,
 ): Promise<Buffer | undefined> {
   try {
-    return await readFile(name)
+    return await ownFile(name)
   } catch (error) {
     if (wanted) tell(`The key "${name}" cannot be read (${errnoOf(error) ?? 'unknown'})`)
     return undefined

@@ -1,8 +1,9 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OpError } from '../base/error.ts'
 import { errnoOf } from '../vfs/errno.ts'
+import { ownFile } from './own-file.ts'
 
 /** What the files say of a host's key. */
 export type Verdict = 'known' | 'unknown' | 'changed' | 'revoked'
@@ -147,7 +148,7 @@ function hashed(name: string): string {
 
 async function textOf(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    return (await ownFile(file)).toString()
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return ''

@@ -38,12 +38,13 @@ export interface Asked {
 
 /**
  * `lines` as in ssh_config(5): Host and Match blocks, of which the first value counts. `options`, as after -o, come first. A Match
- * by what is not served here (exec, final, tagged …) does not apply.
+ * by what is not served here (exec, final, tagged …) does not apply; `passedOver` is told of one whose settings would count.
  */
 export function settingsFor(
   asked: Asked,
   lines: readonly ConfigLine[],
   options: readonly string[] = [],
+  passedOver: (criterion: string) => void = () => {},
 ): HostSettings {
   const found = new Map<string, (readonly string[])[]>()
   const put = ({ keyword, words }: ConfigLine): void => {
@@ -55,11 +56,19 @@ export function settingsFor(
 
   function take(block: readonly ConfigLine[], outer: boolean): void {
     let applies = outer
+    let unknown: string | undefined
     for (const line of block) {
       const { keyword, words, included = [] } = line
-      if (keyword === 'host') applies = outer && fits(words, asked.host)
-      else if (keyword === 'match') applies = outer && matches(words, asked, first)
-      else if (keyword === 'include') for (const inner of included) take(inner, applies)
+      if (keyword === 'host' || keyword === 'match') {
+        const found = keyword === 'host' ? fits(words, asked.host) : matches(words, asked, first)
+        applies = outer && found === true
+        unknown = outer && typeof found === 'string' ? found : undefined
+      } else if (unknown !== undefined) {
+        if (SERVED.has(keyword) || keyword === 'include') {
+          passedOver(unknown)
+          unknown = undefined
+        }
+      } else if (keyword === 'include') for (const inner of included) take(inner, applies)
       else if (applies) put(line)
     }
   }
@@ -121,24 +130,40 @@ function parseLine(raw: string): ConfigLine | undefined {
   return words.length === 0 ? undefined : { keyword: match[1]!.toLowerCase(), words }
 }
 
-/** Quotes hold a word together; a word that begins with # begins a comment. */
+/** Single and double quotes hold a word together, a backslash takes quotes and blanks as they are; a word that begins with # begins a comment. */
 function wordsOf(text: string): readonly string[] {
   const words: string[] = []
-  for (const [word] of text.matchAll(/(?:"(?:\\["\\]|[^"])*"|[^\s"]|")+/g)) {
-    if (word.startsWith('#')) break
-    words.push(
-      word.replace(/"((?:\\["\\]|[^"])*)"/g, (_, quoted: string) => quoted.replace(/\\(["\\])/g, '$1')),
-    )
+  for (let at = 0; at < text.length; ) {
+    if (BLANK.test(text[at]!)) {
+      at++
+      continue
+    }
+    if (text[at] === '#') break
+    let word = ''
+    let quote = ''
+    for (; at < text.length && (quote !== '' || !BLANK.test(text[at]!)); at++) {
+      const letter = text[at]!
+      const next = text[at + 1] ?? ''
+      if (letter === '\\' && next !== '' && (`'"\\`.includes(next) || (next === ' ' && quote === ''))) {
+        word += next
+        at++
+      } else if (quote === '' && (letter === '"' || letter === "'")) quote = letter
+      else if (letter === quote) quote = ''
+      else word += letter
+    }
+    words.push(word)
   }
   return words
 }
 
-/** Of a Match line; what it asks of host and user goes by what has been found so far. */
+const BLANK = /\s/
+
+/** Of a Match line; what it asks of host and user goes by what has been found so far. A criterion that nobody here can tell is answered. */
 function matches(
   words: readonly string[],
   { host, user, localUser = '' }: Asked,
   found: (keyword: string) => string | undefined,
-): boolean {
+): boolean | string {
   const values: Readonly<Record<string, () => string>> = {
     host: () => found('hostname')?.replaceAll('%h', host) ?? host,
     originalhost: () => host,
@@ -150,16 +175,24 @@ function matches(
     const split = /^(!?[a-z]+)=(.*)$/is.exec(word)
     return split ? [split[1]!, split[2]!] : [word]
   })
+  let unknown: string | undefined
   while (left.length > 0) {
     const said = left.shift()!.toLowerCase()
     const criterion = said.replace(/^!/, '')
     if (criterion === 'all' && said === 'all') continue
+    // Names are not made canonical here.
+    if (criterion === 'canonical') return false
+    if (criterion === 'final') {
+      unknown ??= criterion
+      continue
+    }
     const value = values[criterion]
     const patterns = left.shift()
-    if (value === undefined || patterns === undefined) return false
-    if (fits(patterns.split(','), value()) === said.startsWith('!')) return false
+    if (patterns === undefined) return false
+    if (value === undefined) unknown ??= criterion
+    else if (fits(patterns.split(','), value()) === said.startsWith('!')) return false
   }
-  return true
+  return unknown ?? true
 }
 
 function fits(patterns: readonly string[], text: string): boolean {

@@ -198,3 +198,24 @@ test('client: goes over the hosts that ProxyJump names, each of them known', {
   assert.equal(shut.status, 1)
   assert.match(shut.stderr, /refused/)
 })
+
+test('client: settings, hosts and keys in a FIFO are told, and what a shell hands over is read', async () => {
+  const fifo = here('fifo')
+  await succeed('mkfifo', [fifo])
+  const place = 'ada@127.0.0.1:'
+  const port = ['-P', String(server.port)]
+
+  const settings = await miniftp(server, ['ls', '-F', fifo, 'ftp:'])
+  const hosts = await miniftp(server, ['ls', '-o', `UserKnownHostsFile=${fifo}`, 'ftp:'])
+  const key = await listed(['-i', fifo, '-i', server.key, place])
+  const line = `"${process.execPath}" --no-warnings "${MINIFTP}" ls -F <(cat "${server.sshConfig}") ${port.join(' ')} ftp:`
+  const handed = await run('bash', ['-c', line])
+
+  assert.equal(settings.status, 1)
+  assert.match(settings.stderr, /The settings in ".*fifo" cannot be read \(no regular file\)/)
+  assert.equal(hosts.status, 1)
+  assert.match(hosts.stderr, /The known hosts in ".*fifo" cannot be read \(no regular file\)/)
+  assert.equal(key.status, 0, key.stderr)
+  assert.match(key.stderr, /The key ".*fifo" cannot be read \(no regular file\)/)
+  assert.equal(handed.status, 0, handed.stderr)
+})

@@ -51,6 +51,33 @@ test('ssh config: a word that begins with # begins a comment, and quotes hold a 
   assert.equal(said.get('Port'), undefined)
 })
 
+test('ssh config: words are quoted as OpenSSH reads them', () => {
+  const words = (line: string) => parseConfig(line)[0]?.words
+
+  assert.deepEqual(words(`HostName '127.0.0.1'`), ['127.0.0.1'])
+  assert.deepEqual(words(`User 'a b'`), ['a b'])
+  assert.deepEqual(words(`IdentityFile "/x/y'z"`), [`/x/y'z`])
+  assert.deepEqual(words(`IdentityFile a'b c'd"e"f`), ['ab cdef'])
+  assert.deepEqual(words(String.raw`IdentityFile /a\ b`), ['/a b'])
+  assert.deepEqual(words(String.raw`UserKnownHostsFile "a\"b" c\"d`), ['a"b', 'c"d'])
+  assert.deepEqual(words(String.raw`User dom\x\\y`), [String.raw`dom\x\y`])
+  assert.deepEqual(words(`IdentityFile '#a' b#c #d`), ['#a', 'b#c'])
+})
+
+test('ssh config: a Match that nobody here can tell is told where it would count', () => {
+  const told = (lines: string): readonly string[] => {
+    const all: string[] = []
+    settingsOf({ host: 'h', localUser: 'me' }, parseConfig(lines), [], (criterion) => all.push(criterion))
+    return all
+  }
+
+  assert.deepEqual(told('Match exec "true"\n ProxyJump j\n Port 1'), ['exec'])
+  assert.deepEqual(told('Match final host h\n User u'), ['final'])
+  assert.deepEqual(told('Match exec "true" host other\n User u'), [], 'another host')
+  assert.deepEqual(told('Match exec "true"\n ForwardAgent yes\nHost *\n Port 1'), [], 'nothing that counts')
+  assert.deepEqual(told('Match canonical all\n Port 1\nMatch user you exec "true"\n Port 2'), [])
+})
+
 test('ssh config: a Match goes by host, its HostName as found so far, user and who runs it', () => {
   const lines = parseConfig(
     [
