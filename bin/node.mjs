@@ -9,12 +9,17 @@ const LEAST = [24, 15]
 
 /**
  * Calls `run` in this process, or, where this Node is too old, runs `program` (the URL of the file that calls) anew in
- * the one that was installed with it: so whatever `program` sets up holds in either.
+ * the one that was installed with it: so whatever `program` sets up holds in either. `flags`: what Node is to be started
+ * with; where it was not, this process begins anew with them.
  */
-export async function runWithNode(program, run) {
+export async function runWithNode(program, run, flags = []) {
   const [major, minor] = process.versions.node.split('.').map(Number)
   const cache = process.env.NODE_COMPILE_CACHE ?? cacheFolder()
+  const anew = [...flags, fileURLToPath(program), ...process.argv.slice(2)]
   if (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1])) {
+    const { execArgv, execPath, env } = process
+    if (flags.some((flag) => !execArgv.includes(flag)))
+      process.execve(execPath, [execPath, ...execArgv, ...anew], env)
     module.enableCompileCache(cache)
     return run()
   }
@@ -26,7 +31,7 @@ export async function runWithNode(program, run) {
     )
     process.exit(1)
   }
-  const child = spawn(node, [fileURLToPath(program), ...process.argv.slice(2)], {
+  const child = spawn(node, anew, {
     stdio: 'inherit',
     env: { ...process.env, NODE_COMPILE_CACHE: cache },
   })

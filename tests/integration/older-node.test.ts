@@ -18,14 +18,14 @@ for (const [how, env] of [
   ['a Node that is new enough', {}],
   ['one that is too old', { PRETEND_OLD: '20.0.0' }],
 ] as const) {
-  test(`older Node: started by ${how}, the server keeps its young memory small`, async () => {
+  test(`older Node: started by ${how}, the server has the young memory it is given, and no more`, async () => {
     const { status, stdout, stderr } = await start('miniftpd.mjs', ['--version'], env)
 
     assert.equal(status, 0, stderr)
     assert.match(stdout, /^\d+\.\d+\.\d+$/m)
     const young = Number(/^young: (.*)$/m.exec(stdout)?.[1])
-    // Unbound it is 64; bound it is 2, and 12 was seen where V8's own threads had to wait for a processor.
-    assert.ok(young <= 32, `${young} MiB`)
+    // V8 begins with 2 by itself, and unbound it goes to 64; more than 8 was seen where its own threads had to wait for a processor.
+    assert.ok(young >= 8 && young <= 32, `${young} MiB`)
   })
 }
 
