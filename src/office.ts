@@ -111,7 +111,7 @@ export async function openOffice({
   const file = undo.use(openDailyFile(join(folder, 'audit'), { keepDays: 400, sync: true }, clock, failed))
   const audit: Audit = {
     record: (event) =>
-      file.write(`${JSON.stringify({ at: new Date(clock.now()).toISOString(), ...event })}\n`),
+      file.write(() => `${JSON.stringify({ at: new Date(clock.now()).toISOString(), ...event })}\n`),
   }
   const fresh = sqlFresh(database)
   const homes = withUploads(homesIn(folder, clock), folder, [uploads, fresh])

@@ -5,8 +5,8 @@ import type { Clock } from './clock.ts'
 
 /** A file a day in a folder, `YYYY-MM-DD.log` by local time; a new one from local midnight on. */
 export interface DailyFile extends AsyncDisposable {
-  /** Nothing any more once it is disposed. */
-  write(line: string): void
+  /** `line` is put into words when it is written out. Nothing any more once it is disposed. */
+  write(line: () => string): void
   /** What is gathered is with the system when it returns: for a process that ends at once. */
   flush(): void
 }
@@ -22,11 +22,12 @@ export interface DailyFileRules {
 }
 
 /**
- * Lines are gathered for so long, or up to so many characters, and written in one call: a thread's trip for each cost a
- * tenth of an upload of small files. What a killed process had gathered is lost; what must not be is written with `sync`.
+ * Lines are gathered for so long, or up to so many, put into words one after another, and written in one call: a thread's
+ * trip for each cost a tenth of an upload of small files, and words amid other work another tenth. What a killed process had
+ * gathered is lost; what must not be is written with `sync`.
  */
 const GATHER_MS = 50
-const GATHER_MOST = 16 * 1024
+const GATHER_MOST = 128
 
 /** How long ago the server wrote a file, at most, that shows that the clock is right. */
 const PROOF_DAYS = 31
@@ -50,7 +51,7 @@ export function openDailyFile(
   let last = clock.now()
   let lookForName = Number.NEGATIVE_INFINITY
   let { sink, fd } = openSink(join(folder, `${day}.log`), rules, onError)
-  let gathered = ''
+  let gathered: (() => string)[] = []
   let timer: NodeJS.Timeout | undefined
   let over = false
   /** Of earlier days, not written out yet. */
@@ -73,12 +74,17 @@ export function openDailyFile(
   function writeOut(): void {
     clearTimeout(timer)
     timer = undefined
-    if (gathered === '') return
-    const lines = gathered
-    gathered = ''
+    if (gathered.length === 0) return
+    const lines = words()
     // Whoever moved it away, or removed it, means the next lines to be in a new one.
     if (clock.now() >= lookForName && !isNamed(fd, join(folder, `${day}.log`))) turnTo(day)
     sink.write(lines)
+  }
+
+  function words(): string {
+    const lines = gathered
+    gathered = []
+    return lines.map((line) => line()).join('')
   }
 
   function end(): void {
@@ -98,21 +104,20 @@ export function openDailyFile(
         if (today !== day) turnTo(today)
       }
       last = now
-      gathered += line
+      gathered.push(line)
       if (rules.sync || gathered.length >= GATHER_MOST) writeOut()
       else timer ??= setTimeout(writeOut, GATHER_MS)
     },
     flush() {
-      if (over || gathered === '') return
+      if (over || gathered.length === 0) return
       clearTimeout(timer)
       timer = undefined
       try {
         // SonicBoom's flushSync never comes back from a full disk, and leaves what a thread has.
-        writeSync(fd, gathered)
+        writeSync(fd, words())
       } catch (error) {
         if (error instanceof Error) onError(error)
       }
-      gathered = ''
     },
     async [Symbol.asyncDispose]() {
       if (!over) end()

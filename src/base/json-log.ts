@@ -11,6 +11,8 @@ const MOST_LINE = 4096
 
 export type Level = 'debug' | 'info' | 'warn'
 
+const RANKS = { debug: 0, info: 1, warn: 2, error: 3 }
+
 export interface JsonLogParts {
   readonly file: Pick<DailyFile, 'write'>
   readonly clock: Pick<Clock, 'now'>
@@ -23,24 +25,35 @@ export interface JsonLogParts {
 /** JSON lines `{"at","level","event",…}`. */
 export function jsonLog({ file, clock, rules, also }: JsonLogParts): Log {
   const isoText = isoTime()
+  /** When what is put into words now was said, and the words. */
+  let said = 0
+  let words = ''
   const root = pino(
     {
-      level: rules.level,
+      level: 'debug',
       base: undefined,
       messageKey: 'event',
-      timestamp: () => `,"at":"${isoText(clock.now())}"`,
+      timestamp: () => `,"at":"${isoText(said)}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => file.write(isShort(line) ? line : cut(line)) },
+    {
+      write(line: string) {
+        words = isShort(line) ? line : cut(line)
+      },
+    },
   )
 
   function over(own: Fields): Log {
     // Put into words once, not for each line.
     const sink = root.child(clean(own))
-    const put = (at: 'debug' | 'info' | 'warn' | 'error', event: string, fields: Fields = {}): void => {
-      if (sink.level !== rules.level) sink.level = rules.level
-      if (!sink.isLevelEnabled(at)) return
-      sink[at](clean(fields), event)
+    const put = (at: keyof typeof RANKS, event: string, fields: Fields = {}): void => {
+      if (RANKS[at] < RANKS[rules.level]) return
+      const now = clock.now()
+      file.write(() => {
+        said = now
+        sink[at](clean(fields), event)
+        return words
+      })
       also?.(at, event, () => clean({ ...own, ...fields }))
     }
     return {

@@ -35,11 +35,11 @@ test('daily file: from local midnight on, lines go to the next day and none is l
   const clock = fakeClock(local(22, 23, 59, 59, 999))
   const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
 
-  file.write('the last of its day\n')
+  file.write(() => 'the last of its day\n')
   clock.pass(1)
-  file.write('the first of the next\n')
+  file.write(() => 'the first of the next\n')
   clock.pass(24 * HOUR)
-  for (let at = 0; at < 1_000; at++) file.write(`${at}\n`)
+  for (let at = 0; at < 1_000; at++) file.write(() => `${at}\n`)
   await file[Symbol.asyncDispose]()
 
   assert.equal(text('2026-11-22'), 'the last of its day\n')
@@ -54,21 +54,39 @@ test('daily file: lines are gathered and reach the disk by themselves; with sync
   const watcher = watch(join(folder, '2026-11-22.log'))
   const changed = once(watcher, 'change')
 
-  for (let at = 0; at < 100; at++) gathers.write(`${at}\n`)
+  for (let at = 0; at < 100; at++) gathers.write(() => `${at}\n`)
   assert.equal(text('2026-11-22'), '')
   await changed
   watcher.close()
   assert.equal(text('2026-11-22').split('\n').length, 101)
 
   await using direct = openDailyFile(folder, { keepDays: 90, sync: true }, clock, never)
-  direct.write('at once\n')
+  direct.write(() => 'at once\n')
   assert.match(text('2026-11-22'), /at once\n$/)
+})
+
+test('daily file: a line is put into words when it is written, those of one call one after another', async () => {
+  const clock = fakeClock(local(22, 10))
+  const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
+  let made = 0
+  const next = (): string => `${++made}\n`
+
+  file.write(next)
+  file.write(next)
+  assert.equal(made, 0)
+  file.flush()
+  for (let at = 0; at < 128; at++) file.write(next)
+  assert.equal(made, 130)
+  file.write(next)
+  await file[Symbol.asyncDispose]()
+
+  assert.equal(text('2026-11-22'), Array.from({ length: 131 }, (_, at) => `${at + 1}\n`).join(''))
 })
 
 test('daily file: flush writes what is gathered at once, and throws nothing from a full disk', async () => {
   const clock = fakeClock(local(22, 10))
   await using file = openDailyFile(folder, { keepDays: 90 }, clock, never)
-  file.write('the last words\n')
+  file.write(() => 'the last words\n')
 
   file.flush()
 
@@ -78,7 +96,7 @@ test('daily file: flush writes what is gathered at once, and throws nothing from
   symlinkSync('/dev/full', join(full, '2026-11-22.log'))
   const errors: string[] = []
   await using stuck = openDailyFile(full, { keepDays: 90 }, clock, (error) => void errors.push(error.message))
-  stuck.write('nowhere\n')
+  stuck.write(() => 'nowhere\n')
   stuck.flush()
   assert.match(errors[0]!, /ENOSPC/)
 })
@@ -86,10 +104,10 @@ test('daily file: flush writes what is gathered at once, and throws nothing from
 test('daily file: who writes after its end is not thrown at, now or later', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
-  file.write('in time\n')
+  file.write(() => 'in time\n')
   await file[Symbol.asyncDispose]()
 
-  file.write('too late\n')
+  file.write(() => 'too late\n')
   t.mock.timers.tick(1_000)
   await file[Symbol.asyncDispose]()
 
@@ -100,7 +118,7 @@ test('daily file: what is there already is gone on with', async () => {
   writeFileSync(join(folder, '2026-11-22.log'), 'before\n')
   const file = openDailyFile(folder, { keepDays: 90 }, fakeClock(local(22, 10)), never)
 
-  file.write('after\n')
+  file.write(() => 'after\n')
   await file[Symbol.asyncDispose]()
 
   assert.equal(text('2026-11-22'), 'before\nafter\n')
@@ -122,7 +140,7 @@ test('daily file: those older than they are kept are removed, at the start and a
   ])
   rules.keepDays = 1
   clock.pass(24 * HOUR)
-  file.write('x\n')
+  file.write(() => 'x\n')
   await file[Symbol.asyncDispose]()
 
   assert.deepEqual(readdirSync(folder).sort(), ['2020-01-01.txt', '2026-11-22.log', '2026-11-23.log'])
@@ -137,13 +155,13 @@ test('daily file: a clock that was set far ahead removes nothing, until a second
   assert.deepEqual(readdirSync(folder), ['2026-11-22.log'])
 
   clock.set(new Date(2054, 3, 17, 12).getTime())
-  file.write('far ahead\n')
+  file.write(() => 'far ahead\n')
   assert.deepEqual(readdirSync(folder), ['2026-11-22.log', '2054-04-17.log'])
   clock.set(local(22, 13))
-  file.write('right again\n')
+  file.write(() => 'right again\n')
   assert.deepEqual(readdirSync(folder), ['2026-11-22.log', '2054-04-17.log'])
   clock.set(new Date(2054, 3, 18, 12).getTime())
-  file.write('for real\n')
+  file.write(() => 'for real\n')
   await file[Symbol.asyncDispose]()
 
   assert.deepEqual(readdirSync(folder), ['2054-04-18.log'])
@@ -154,7 +172,7 @@ test('daily file: a clock that is set back goes back to the day it says', async 
   const file = openDailyFile(folder, { keepDays: 90 }, clock, never)
 
   clock.set(local(10, 12))
-  file.write('set back\n')
+  file.write(() => 'set back\n')
   await file[Symbol.asyncDispose]()
 
   assert.equal(text('2026-11-10'), 'set back\n')
@@ -172,11 +190,11 @@ test('daily file: a day whose file cannot be made goes on in the last one, and i
   mkdirSync(join(folder, '2026-11-23.log'))
 
   clock.pass(24 * HOUR)
-  file.write('no file for it\n')
+  file.write(() => 'no file for it\n')
   rmSync(join(folder, '2026-11-23.log'), { recursive: true })
-  file.write('too soon\n')
+  file.write(() => 'too soon\n')
   clock.pass(60_000)
-  file.write('at last\n')
+  file.write(() => 'at last\n')
   await file[Symbol.asyncDispose]()
 
   assert.equal(errors.length, 1)
@@ -190,13 +208,13 @@ test('daily file: one that was moved away or removed is made anew, with its fold
   const clock = fakeClock(local(22, 10))
   const file = openDailyFile(folder, { keepDays: 90, sync: true }, clock, never)
 
-  file.write('a\n')
+  file.write(() => 'a\n')
   renameSync(join(folder, '2026-11-22.log'), join(folder, 'moved'))
-  file.write('b\n')
-  file.write('c\n')
+  file.write(() => 'b\n')
+  file.write(() => 'c\n')
   const second = text('2026-11-22')
   rmSync(folder, { recursive: true })
-  file.write('d\n')
+  file.write(() => 'd\n')
   const third = text('2026-11-22')
   await file[Symbol.asyncDispose]()
 
@@ -210,11 +228,11 @@ test('daily file: where one that was removed cannot be made anew, that is said o
 
   rmSync(folder, { recursive: true })
   writeFileSync(folder, '')
-  for (const line of ['a\n', 'b\n']) file.write(line)
+  for (const line of ['a\n', 'b\n']) file.write(() => line)
   const heard = errors.length
   rmSync(folder)
   clock.pass(60_000)
-  file.write('c\n')
+  file.write(() => 'c\n')
   await file[Symbol.asyncDispose]()
 
   assert.ok(heard > 0 && heard <= 2, String(heard))
@@ -228,7 +246,7 @@ test('daily file: a full disk throws nothing at who writes, and does not hold up
     errors.push(error.message),
   )
 
-  for (let at = 0; at < 100; at++) file.write('a line\n')
+  for (let at = 0; at < 100; at++) file.write(() => 'a line\n')
   await file[Symbol.asyncDispose]()
 
   assert.match(errors[0]!, /ENOSPC/)

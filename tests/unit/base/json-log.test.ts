@@ -10,7 +10,7 @@ function openLog(level: Level = 'info') {
   const rules = { level }
   const shown: string[] = []
   const log = jsonLog({
-    file: { write: (line) => void lines.push(line) },
+    file: { write: (line) => void lines.push(line()) },
     clock: fakeClock(Date.UTC(2026, 10, 22, 8, 30)),
     rules,
     also(at, event, fields) {
@@ -36,6 +36,25 @@ test('json log: a line is the time by the clock, the level, the event and the fi
     path: '/a',
     written: 3,
   })
+})
+
+test('json log: a line is of the time and the level at which it was said, though it is put into words later', () => {
+  const gathered: (() => string)[] = []
+  const clock = fakeClock(Date.UTC(2026, 10, 22, 8, 30))
+  const rules: { level: Level } = { level: 'info' }
+  const log = jsonLog({ file: { write: (line) => void gathered.push(line) }, clock, rules })
+
+  log.info('open', { path: '/a' })
+  clock.pass(1_000)
+  log.warn('stream lost')
+  rules.level = 'warn'
+  log.info('close', { path: '/a' })
+  const lines = gathered.map((line) => JSON.parse(line()))
+
+  assert.deepEqual(lines, [
+    { level: 'info', at: '2026-11-22T08:30:00.000Z', path: '/a', event: 'open' },
+    { level: 'warn', at: '2026-11-22T08:30:01.000Z', event: 'stream lost' },
+  ])
 })
 
 test('json log: no text can begin a line, end one, or be taken for another field', () => {
