@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
+import type { Actions } from './accounts/actions.ts'
 import { CONSOLE_FROM } from './accounts/actor.ts'
 import { isForScripts, runWords, type WordsIO } from './admin/words.ts'
 import { OpError } from './base/error.ts'
 import { askServer } from './control.ts'
 import { takeLock } from './lock.ts'
-import type { Office } from './office.ts'
+import { databaseIn, type Office } from './office.ts'
 
 export interface ConsoleParts {
   readonly folder: string
@@ -28,10 +30,27 @@ export async function runConsole(argv: readonly string[], parts: ConsoleParts): 
   const words = keyFilesRead(argv)
   const status = await askServer(parts.folder, words, io)
   if (status !== undefined) return status
+  const isNew = !existsSync(databaseIn(parts.folder))
+  if (isNew && argv.slice(0, 2).join(' ') !== 'user add')
+    return runWords(words, CONSOLE, { actions: noAccounts(parts.folder), now: () => 0 }, io)
   parts.becomeOwner()
   using _ = takeLock(parts.folder)
   await using office = await parts.openOffice()
-  return await runWords(words, CONSOLE, { actions: office.actions, now: office.clock.now }, io)
+  const done = await runWords(words, CONSOLE, { actions: office.actions, now: office.clock.now }, io)
+  if (isNew && done === 0 && !isForScripts(argv))
+    io.complain(`"${argv[2]}" begins the accounts of "${resolve(parts.folder)}"`)
+  return done
+}
+
+/** Help and words that are off need no accounts; whoever asks for some may be in the wrong folder. ENOENT. */
+function noAccounts(folder: string): Actions {
+  const refuse = async (): Promise<never> => {
+    throw new OpError(
+      'ENOENT',
+      `"${resolve(folder)}" has no accounts yet: start the server first, or say by MINIFTP_VAR where it has them`,
+    )
+  }
+  return new Proxy({} as Actions, { get: () => refuse })
 }
 
 /** `prefix`: of what is complained of. */

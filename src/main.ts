@@ -113,7 +113,7 @@ async function serveUntilStopped(
       defaultQuota: () => settings.now['default-quota'],
     }),
   )
-  await refuseKnownPasswords(first.host, await knownPasswords(office.accounts))
+  await refuseKnownPasswords(first, await knownPasswords(office.accounts))
 
   const guard = await openGuard(guardRules(settings), office.store, clock, office.audit)
   const desk = openDesk({
@@ -218,12 +218,17 @@ function onHangup(reread: () => void, closed: () => void): void {
 }
 
 /** Passwords that everybody knows must not be reachable by everybody. EACCES. */
-async function refuseKnownPasswords(host: string, names: readonly string[]): Promise<void> {
+async function refuseKnownPasswords(
+  { host, var: folder }: Pick<Settings, 'host' | 'var'>,
+  names: readonly string[],
+): Promise<void> {
   const loopback = host === 'localhost' || (isIP(host) !== 0 && networks(['127.0.0.0/8', '::1']).has(host))
   if (loopback || names.length === 0) return
+  // To be pasted in another terminal.
+  const at = folder === 'var' ? '' : `MINIFTP_VAR='${folder.replaceAll("'", "'\\''")}' `
   throw new OpError(
     'EACCES',
-    `Passwords that everybody knows are in use, so only loopback may be listened on, not ${host}: ${names.map((name) => `change it with npx miniftpd user passwd ${name} --password-stdin`).join(', and ')}`,
+    `Passwords that everybody knows are in use, so only loopback may be listened on, not ${host}: ${names.map((name) => `change it with ${at}npx miniftpd user passwd ${name} --password-stdin`).join(', and ')}`,
   )
 }
 

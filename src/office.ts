@@ -57,6 +57,11 @@ export interface OfficeParts {
   readonly defaultQuota: () => number | null
 }
 
+/** Where the accounts of a VAR are. */
+export function databaseIn(folder: string): string {
+  return join(folder, 'data', 'miniftp.sqlite')
+}
+
 /** Opens (and, the first time, fills) the database of `folder`; the caller holds its lock. */
 export async function openOffice({
   folder: given,
@@ -72,7 +77,7 @@ export async function openOffice({
   await using undo = new AsyncDisposableStack()
   // What is done off the loop must not depend on where the process is (inFolder).
   const folder = resolve(given)
-  const real = join(folder, 'data', 'miniftp.sqlite')
+  const real = databaseIn(folder)
   const database = undo.adopt(openDatabase(real), (open) => open.close())
   const store = keyvOver(database, 'miniftp')
   const versions = sqlVersions(database)

@@ -98,6 +98,33 @@ test('console: words that are off end with 2, and do nothing', { skip }, async (
   assert.equal((await withServer('user show max')).status, 1)
 })
 
+test('console: where there are no accounts only user add makes some, and says where', { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'console-new-'))
+  try {
+    const env = { ...process.env, MINIFTP_VAR: 'var' }
+    const say = (words: string) =>
+      run(process.execPath, [PROGRAM, ...words.split(' ')], { env, cwd: folder, input: 'a long password' })
+
+    const help = await say('help')
+    const off = await say('user lst')
+    const others = await Promise.all(['user list', 'user passwd admin --password-stdin'].map(say))
+    const made = readdirSync(folder)
+    const added = await say('user add ada')
+
+    assert.deepEqual([help.status, off.status], [0, 2])
+    for (const { status, stderr } of others) {
+      assert.equal(status, 1)
+      assert.match(stderr, /^miniftpd: ".*\/console-new-.*\/var" has no accounts yet: .*MINIFTP_VAR/)
+    }
+    assert.deepEqual(made, [])
+    assert.equal(added.status, 0)
+    assert.match(added.stderr, /^miniftpd: "ada" begins the accounts of ".*\/console-new-.*\/var"$/m)
+    assert.equal((await say('user add bob')).stderr, '')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test('console: what it does is live in the server at once', { skip }, async () => {
   const ssh = () => run('ssh', ['-F', server.sshConfig, '-T', 'ftp', 'pwd'])
   assert.equal((await ssh()).stdout, '/\n')

@@ -205,6 +205,19 @@ test('start: known passwords are not served to other machines, and the sentence 
   await server.says(/listening on 0\.0\.0\.0:\d+/)
 })
 
+test('start: where VAR is set, the sentence about known passwords can be pasted, too', async () => {
+  const at = place('elsewhere')
+  const own = join(at.cwd, "the server's")
+
+  const refused = await miniftpd(at, ['--host', '0.0.0.0'], { MINIFTP_VAR: own })
+
+  const [way] = /MINIFTP_VAR=.* npx miniftpd user passwd admin --password-stdin/.exec(refused.stderr)!
+  const said = way.replace('npx miniftpd', `${process.execPath} ${PROGRAM}`)
+  const { status, stdout } = await run('sh', ['-c', said], { ...at, input: 'nobody knows this\n' })
+  assert.deepEqual([status, stdout], [0, 'The password of "admin" is set\n'])
+  assert.deepEqual(readdirSync(at.cwd), ["the server's"])
+})
+
 test('start: --no-demo makes nobody, MINIFTP_ADMIN_PASSWORD an admin alone; neither has a known password', async () => {
   const bare = place('bare')
   await using nobody = start(bare, ['--no-demo', '--host', '0.0.0.0'])
