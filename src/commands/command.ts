@@ -1,5 +1,6 @@
 import type { Digests } from '../transfer/digest.ts'
 import type { VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
+import type { Word } from './words.ts'
 
 /** A word of the command language. Right and quota are enforced below, in the file system. */
 export interface Command {
@@ -33,6 +34,8 @@ export interface Call {
   readonly value: (option: string) => string | undefined
   /** Whether a pattern has become several of the args. */
   readonly matched: boolean
+  /** The words as they were typed, options and patterns among them. */
+  readonly typed: readonly Word[]
   readonly command: Command
   readonly context: CommandContext
 }

@@ -8,6 +8,10 @@ import { howTo, howToFolders } from './elsewhere.ts'
 import { hashOf } from './hashes.ts'
 import { atMost, usageError } from './language.ts'
 import { tokenOf } from './put.ts'
+import type { Word } from './words.ts'
+
+/** Files that are named one by one in a line to paste. */
+const MOST_NAMED = 10
 
 export const get: Command = {
   name: 'get',
@@ -58,9 +62,23 @@ async function toTerminal(call: Call, terminal: TerminalTransfer): Promise<void>
     if ((await context.vfs.stat(path)).kind === 'directory') folders += 1
     else await (await openWhole(call, path, source)).close()
   }
-  const what = { verb: 'get', paths: files.map(({ path }) => path) } as const
+  const what = { verb: 'get', paths: pasted(call, files) } as const
   if (folders === 0) return terminal.send(files, howTo(what, context))
   for (const line of howToFolders(what, context)) await context.print(line)
+}
+
+/** Of many files what is to be pasted is the pattern that found them: nobody pastes thousands of names. */
+function pasted(
+  { typed, context: { cwd } }: Call,
+  files: readonly { readonly path: VirtualPath }[],
+): readonly VirtualPath[] {
+  const words = typed.filter(({ text }) => !text.startsWith('-'))
+  // What is quoted for us is not for scp and the client.
+  const isPlain = ({ text, quoted }: Word): boolean =>
+    ![...text].some((letter, at) => letter === '\\' || (quoted.has(at) && '*?['.includes(letter)))
+  return files.length > MOST_NAMED && words.every(isPlain) && !/[*?[\\]/.test(cwd)
+    ? words.map(({ text }) => virtualPath(text, cwd))
+    : files.map(({ path }) => path)
 }
 
 /** EBUSY: its upload was not finished, and `--partial` was not said. */

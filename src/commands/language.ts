@@ -47,7 +47,7 @@ export function languageOf(commands: readonly Command[]): Language {
           matched ||= names.length > 1
         }
       }
-      await command.run({ ...parse(command, args), matched, command, context })
+      await command.run({ ...parse(command, args), matched, typed: rest, command, context })
     },
   }
 }
