@@ -41,6 +41,9 @@ export function guardPeer(
         `The packet size must be at least ${leastPacket}`,
       )
     }
+    // ssh2 refuses it too, without a word of why, and `ssh -L` and `ssh -J` show an empty one.
+    if (info.type !== 'session')
+      return p.channelOpenFail(info.sender, ADMINISTRATIVELY_PROHIBITED, 'Nothing is forwarded here')
     // Ours to send: larger packets only cost memory before the first one goes out.
     info.packetSize = Math.min(info.packetSize, 256 * 1024)
     return next(p, info)

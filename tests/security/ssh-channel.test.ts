@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { type RawClient, rawClient, sshString } from '../support/raw-client.ts'
 import { startPorch } from '../support/start-porch.ts'
 
+const ADMINISTRATIVELY_PROHIBITED = 1
 const OPENED = ['CHANNEL_OPEN_CONFIRMATION', 'CHANNEL_OPEN_FAILURE'] as const
 const silent = ({ signal }: { readonly signal: AbortSignal }): Promise<number> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(0)))
@@ -111,7 +112,9 @@ test('channel: nothing is forwarded, in either direction', async () => {
   const listening = client.next('REQUEST_SUCCESS', 'REQUEST_FAILURE')
   client.send(Buffer.concat([Buffer.from([80]), sshString('tcpip-forward'), Buffer.from([1]), ...place]))
 
-  assert.deepEqual([(await opened).name, (await listening).name], ['CHANNEL_OPEN_FAILURE', 'REQUEST_FAILURE'])
+  const { name, args } = await opened
+  assert.deepEqual([name, (await listening).name], ['CHANNEL_OPEN_FAILURE', 'REQUEST_FAILURE'])
+  assert.deepEqual(args, [0, ADMINISTRATIVELY_PROHIBITED, 'Nothing is forwarded here'])
 })
 
 // Nobody attacks: a client asks one small thing after another, and each answer would wait 40 ms for the last one's
