@@ -54,15 +54,16 @@ function guarded() {
 
 test('guards: a packet size under the least is refused, one that is huge is cut to 256 KiB', () => {
   const { send, heard, told } = guarded()
+  const type = 'session'
 
-  send('CHANNEL_OPEN', { sender: 3, packetSize: 1023 })
-  send('CHANNEL_OPEN', { sender: 4, packetSize: 1024 })
-  send('CHANNEL_OPEN', { sender: 5, packetSize: 0xffffffff })
+  send('CHANNEL_OPEN', { type, sender: 3, packetSize: 1023 })
+  send('CHANNEL_OPEN', { type, sender: 4, packetSize: 1024 })
+  send('CHANNEL_OPEN', { type, sender: 5, packetSize: 0xffffffff })
 
   assert.deepEqual(told, [['channelOpenFail', 3, 1, 'The packet size must be at least 1024']])
   assert.deepEqual(heard, [
-    ['CHANNEL_OPEN', { sender: 4, packetSize: 1024 }],
-    ['CHANNEL_OPEN', { sender: 5, packetSize: 256 * 1024 }],
+    ['CHANNEL_OPEN', { type, sender: 4, packetSize: 1024 }],
+    ['CHANNEL_OPEN', { type, sender: 5, packetSize: 256 * 1024 }],
   ])
 })
 
@@ -70,7 +71,7 @@ test('guards: each request that ssh2 answers by itself is counted', () => {
   const { send, asked } = guarded()
 
   for (const name of ['GLOBAL_REQUEST', 'CHANNEL_REQUEST', 'CHANNEL_DATA']) send(name, 0, Buffer.alloc(1))
-  send('CHANNEL_OPEN', { sender: 0, packetSize: 32_768 })
+  send('CHANNEL_OPEN', { type: 'session', sender: 0, packetSize: 32_768 })
 
   assert.equal(asked(), 3)
 })
