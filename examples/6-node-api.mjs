@@ -1,6 +1,6 @@
 // The client inside a program: sends a file, asks the server for its MD5, fetches it back.
 //
-//   node examples/6-node-api.mjs [user@]host[:port] [SSH_CONFIG]
+//   MINIFTP_PASSWORD=123 node_modules/.bin/node examples/6-node-api.mjs [[user@]host[:port]] [SSH_CONFIG]
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

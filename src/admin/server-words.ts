@@ -90,7 +90,7 @@ export const SERVER_WORDS: Readonly<Record<string, Word>> = {
   },
   log: {
     usage: 'log [-n LINES] [--filter TEXT] [--follow] [--json]',
-    summary: "the last lines of today's log; --follow goes on with what comes, until ^C",
+    summary: "the last lines of today's log, times in UTC; --follow goes on with what comes, until ^C",
     options: {
       lines: { type: 'string', short: 'n', about: ['N', 'how many lines; 20 if it is not said'] },
       filter: { type: 'string', about: ['TEXT', 'those with it alone'] },
