@@ -42,7 +42,8 @@ export function goneOn(
   }
   return then(vfs.open(path, { read: true, write: true }), (file) => {
     const holds = file.holds?.(size)
-    const begun = (): FileHandle => unfinished.begun(file, path)
+    // As it is by now: a hole may have been cut off since it was opened.
+    const begun = (): FileHandle => unfinished.begun(file, path, now(file.stat()))
     const taken = (): Awaitable<FileHandle> => {
       if (holds?.() === false || unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
       return then(unfinished.takeOver(there, true), begun)

@@ -8,8 +8,8 @@ export interface Unfinished {
   /** What other sessions see of one is what a resume would find. */
   marked(found: Stat): Stat
   withMarks(folder: DirectoryHandle): DirectoryHandle
-  /** `file` is not whole before its CLOSE. */
-  begun(file: FileHandle, path: VirtualPath): FileHandle
+  /** `file`, which is `found`, is not whole before its CLOSE. */
+  begun(file: FileHandle, path: VirtualPath, found?: Stat): FileHandle
   /** Whether another session has it open; which is ended, if `end`. */
   takeOver(inode: Inode, end: boolean): Awaitable<boolean>
   /** Whether this session writes it. */
@@ -36,7 +36,7 @@ export function unfinished(parts: WatchParts): Unfinished {
         ),
       close: () => folder.close(),
     }),
-    begun: (file, path) => watched(file, path, file.found ?? now(file.stat()), parts),
+    begun: (file, path, found = file.found ?? now(file.stat())) => watched(file, path, found, parts),
     takeOver(inode, end) {
       const writing = writers.find(inode)
       if (writing === undefined || writing.session === session) return false

@@ -54,7 +54,12 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     }
     try {
       const result = act()
-      return isPromise(result) ? result.then(did, failed) : did(result)
+      if (!isPromise(result)) return did(result)
+      writing.underWay += 1
+      const over = (): void => {
+        writing.underWay -= 1
+      }
+      return result.finally(over).then(did, failed)
     } catch (error) {
       return failed(error)
     }

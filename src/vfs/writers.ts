@@ -16,6 +16,8 @@ export interface Writing {
   taken: boolean
   /** What a write failed of. */
   failed: unknown
+  /** Changes on their way to a slow disk, of which `written` does not know yet. */
+  underWay: number
 }
 
 /** Who writes the unfinished files of one account, in this process. */
@@ -30,7 +32,7 @@ export class Writers {
   enter(
     inode: Inode,
     handle: FileHandle,
-    begin: () => Omit<Writing, 'handles' | 'taken' | 'failed'>,
+    begin: () => Pick<Writing, 'session' | 'written' | 'slot'>,
   ): Writing {
     const key = keyOf(inode)
     const found = this.#open.get(key)
@@ -38,7 +40,13 @@ export class Writers {
       found.handles.add(handle)
       return found
     }
-    const made: Writing = { ...begin(), handles: new Set([handle]), taken: false, failed: undefined }
+    const made: Writing = {
+      ...begin(),
+      handles: new Set([handle]),
+      taken: false,
+      failed: undefined,
+      underWay: 0,
+    }
     this.#open.set(key, made)
     return made
   }
@@ -83,7 +91,9 @@ export class Writers {
       throw error
     }
     try {
-      const done = handle !== undefined && cut < size ? handle.truncate(cut) : undefined
+      // Behind what is on its way: it may go beyond what is known.
+      const isMore = cut < size || writing.underWay > 0
+      const done = handle !== undefined && isMore ? handle.truncate(cut) : undefined
       return isPromise(done) ? done.then(over, failed) : over()
     } catch (error) {
       return failed(error)

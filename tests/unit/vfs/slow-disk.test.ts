@@ -329,6 +329,24 @@ test('slow disk: an overwrite whose client goes away while it is written becomes
   })
 })
 
+test('slow disk: a write that is on its way when its file is taken over leaves nothing in it', async () => {
+  await withFile(async (ada, disk, session) => {
+    const B = virtualPath('/b')
+    const earlier = await (await session()).open(B, { write: true, create: true })
+    const late = earlier.write([Buffer.from('older')], 0)
+    const resumed = await (await session()).resume!(B, 0)
+
+    const first = resumed.write([Buffer.from('new')], 0)
+    disk.go()
+    await Promise.all([late, first])
+    await resumed.abandon()
+
+    assert.equal(readFileSync(join(ada.home, 'b'), 'latin1'), 'new')
+    await assert.rejects(async () => earlier.close(), code('ESTALE'))
+    await equalsDisk(ada)
+  })
+})
+
 /** Of libuv's threads, which logins need too. */
 const THREADS = 4
 

@@ -432,3 +432,17 @@ test('resume: what is read too, or first written further on, keeps what is there
 
   assert.equal(await onDisk(ada, 'a'), '#23456?')
 })
+
+test('resume: a hole that was cut off at its first write is not taken for what was written', async () => {
+  await using ada = await stagedAccount()
+  const [half, again] = [await ada.session(), await ada.session()]
+  const { counted } = await holed(ada, half)
+  counted.resolve()
+  const resumed = await again.resume(p('/a'), 3)
+
+  await resumed.write(bytes('4'), 3)
+  await resumed.write(bytes('7'), 6)
+  await resumed.abandon()
+
+  assert.equal(await onDisk(ada, 'a'), '1234')
+})
