@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
 import type { WordsIO } from './admin/words.ts'
+import { ownFilesError } from './own-files.ts'
 import { controlPath } from './sockets.ts'
 
 /** Longest line that either side takes, in bytes: a key, a password, a list of accounts. */
@@ -37,7 +38,8 @@ export async function listenControl(
     socket.once('close', () => open.delete(socket))
     answer(socket, run).catch((error: unknown) => {
       failed(error)
-      socket.end(lineOf({ complain: 'Internal error, see the log' }) + lineOf({ exit: 1 }))
+      const complain = ownFilesError(error)?.message ?? 'Internal error, see the log'
+      socket.end(lineOf({ complain }) + lineOf({ exit: 1 }))
     })
   })
   const before = umask(0o177)

@@ -55,6 +55,29 @@ test('control: what is followed for long is not cut when it has become much', as
   assert.deepEqual([status, complaints], [7, []])
 })
 
+test('control: whose files the server may not use hears which, and what to do; of a fault of ours that there is one', async (t) => {
+  const folder = folderOf(t)
+  const heard: unknown[] = []
+  const faults = [
+    Object.assign(new Error('EACCES'), { code: 'EACCES', path: '/var/home' }),
+    new Error('ours'),
+  ]
+  const run = async (): Promise<number> => {
+    throw faults[heard.length]
+  }
+  await using _ = await listenControl(folder, run, (error) => heard.push(error), process.umask)
+  const { io, complaints } = listener()
+
+  const status = [
+    await askServer(folder, ['user', 'list'], io),
+    await askServer(folder, ['user', 'list'], io),
+  ]
+
+  assert.deepEqual([status, heard], [[1, 1], faults])
+  assert.match(complaints[0]!, /^"\/var\/home" cannot be used: this user may not use it: give it to the user/)
+  assert.deepEqual(complaints.slice(1), ['Internal error, see the log'])
+})
+
 test('control: a line without an end is cut, and whoever waits for it hears so', async (t) => {
   const folder = folderOf(t)
   await listen(t, folder, (socket) => {
