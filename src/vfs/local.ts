@@ -47,19 +47,27 @@ export function openLocal(
   const paced: Paced = (file, device) => pacedFile(file, paces.of(device), inTurn)
   return {
     jail,
-    open: (path, flags, attrs) =>
-      jail.walk(path, flags.exclusive !== true, (place) =>
-        openFile(place, path, flags, attrs, mostDescriptor, paced),
-      ),
+    open(path, flags, attrs) {
+      const open = (place: Place): FileHandle | undefined =>
+        openFile(place, path, flags, attrs, mostDescriptor, paced)
+      // Most names are no links: it is not looked whether one is before it is opened.
+      let opened = jail.walk(path, false, open)
+      if (opened === undefined && !flags.exclusive) opened = jail.walk(path, true, open)
+      if (opened === undefined) throw failure('ELOOP', path)
+      return opened
+    },
     openDirectory: (path) =>
       jail.walk(path, true, (place) => openFolder(place, path, mostDescriptor, inFolder)),
-    stat: (path, { follow } = { follow: true }) =>
-      jail.walk(path, follow, ({ real }) => {
+    stat(path, { follow } = { follow: true }) {
+      const look = ({ real }: Place): Stat => {
         // Clients ask for names that are not there: an error of Node's costs more than the call.
         const found = fs.lstatSync(real, { throwIfNoEntry: false })
         if (found === undefined) throw failure('ENOENT', path)
         return statOf(found)
-      }),
+      }
+      const found = jail.walk(path, false, look)
+      return follow && found.kind === 'symlink' ? jail.walk(path, true, look) : found
+    },
     setstat: (path, attrs, { follow } = { follow: true }) =>
       jail.walk(path, follow, (place) =>
         withInode(place, (inode, kind) => setAttrs(place, inode, kind, attrs, path)),
@@ -117,7 +125,7 @@ export function openLocal(
   }
 }
 
-/** Looks at what bears the name before it is opened, and opens exactly that; or makes it, if nothing does. */
+/** Looks at what bears the name before it is opened, and opens exactly that; or makes it, if nothing does. Undefined for a link. */
 function openFile(
   place: Place,
   path: VirtualPath,
@@ -125,7 +133,7 @@ function openFile(
   attrs: NewAttrs | undefined,
   mostDescriptor: number,
   paced: Paced,
-): FileHandle {
+): FileHandle | undefined {
   if (place.isFolder) throw failure('EISDIR', path)
   const access = accessOf(flags)
   const make = access | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
@@ -138,7 +146,7 @@ function openFile(
       try {
         const found = fs.fstatSync(inode)
         if (found.isDirectory()) throw failure('EISDIR', path)
-        if (found.isSymbolicLink()) throw failure('ELOOP', path)
+        if (found.isSymbolicLink()) return undefined
         if (!found.isFile()) throw failure('EACCES', path)
         // What TRUNC has cut cannot be given back. While the inode is held, the file's number will be the lowest free one.
         if (flags.truncate) look(place, mostDescriptor)

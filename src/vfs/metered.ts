@@ -183,7 +183,7 @@ export function metered(vfs: VirtualFileSystem, parts: MeterParts): VirtualFileS
   ): Awaitable<FileHandle> {
     return then(opened, (file) =>
       then(file.found ?? file.stat(), (found) =>
-        meteredFile({ file, path, found, before, writer, ...parts }),
+        meteredFile({ file, path, found, before, writer, book, inodes, refusals }),
       ),
     )
   }
