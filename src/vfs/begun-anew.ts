@@ -4,9 +4,9 @@ import { lengthOf } from './metered-file.ts'
 import type { FileHandle } from './vfs.ts'
 
 /**
- * What an upload left, opened to be written and not truncated. Who goes on with it writes at its end first; plain `scp`
- * begins at 0, and means by that what others say by TRUNC: what lay there may be of another content, and a resume by
- * size would go on behind it.
+ * What an upload left, opened to be made or written and not truncated. Who goes on with it writes at its end first; plain
+ * `scp` begins at 0, and means by that what others say by TRUNC: what lay there may be of another content, and a resume by
+ * size would go on behind it. (A mounted tree, sshfs, that changes a part of a file does not ask for it to be made.)
  */
 export function begunAnew(file: FileHandle): FileHandle {
   let known = false

@@ -152,7 +152,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     attrs?: NewAttrs,
   ): Awaitable<FileHandle> {
     const goesOn = flags.truncate !== true
-    const mayBegin = goesOn && !flags.read && !flags.append && !files.isOurs(found)
+    const mayBegin = goesOn && flags.create && !flags.read && !flags.append && !files.isOurs(found)
     const asked = files.takeOver(found, goesOn)
     return then(asked, (isOpen) => {
       if (isOpen && flags.truncate)

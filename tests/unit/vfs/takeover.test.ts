@@ -414,7 +414,7 @@ for (const who of ['a broken connection', 'a session that still writes it'])
     await balanced(ada)
   })
 
-test('resume: what is read too, or first written further on, keeps what is there of the partial file', async () => {
+test('resume: what is read too, or not to be made, or first written further on, keeps what is there of the partial file', async () => {
   await using ada = await stagedAccount()
   const [one, two] = [await ada.session(), await ada.session()]
   const old = await one.open(p('/a'), NEW)
@@ -424,6 +424,11 @@ test('resume: what is read too, or first written further on, keeps what is there
   const both = await two.open(p('/a'), { ...UNTRUNCATED, read: true })
   await both.write(bytes('!'), 0)
   await both.abandon()
+  // As sshfs opens what it has seen.
+  const mounted = await two.open(p('/a'), { write: true })
+  await mounted.write(bytes('?'), 0)
+  await mounted.abandon()
+  assert.equal(await onDisk(ada, 'a'), '?234567')
   const further = await two.open(p('/a'), UNTRUNCATED)
   await further.write(bytes(''), 0)
   await further.write(bytes('?'), 6)
