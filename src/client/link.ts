@@ -59,6 +59,8 @@ export interface Link extends AsyncDisposable {
 export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkParts): Link {
   let now: { readonly dialed: Dialed; readonly hashes: RemoteHashes } | undefined
   let isOver = false
+  /** What some work has left. A server that lets us have one (OpenSSH's MaxSessions) may not yet know that it is free. */
+  let idle: Line | undefined
   const end = new AbortController()
 
   const made = together(async (signal) => {
@@ -82,6 +84,9 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
   }
 
   async function line(signal: AbortSignal): Promise<Line> {
+    const left = idle
+    idle = undefined
+    if (left?.vfs.session.alive()) return left
     const { dialed, hashes } = await connection(signal)
     const vfs = remoteFileSystem(await openSession(dialed))
     return {
@@ -125,7 +130,12 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
           if (signal.aborted) throw lost()
           if (isLost) onBack?.()
           isLost = false
-          return await work(taken, again)
+          const done = await work(taken, again)
+          if (idle === undefined && !signal.aborted) {
+            idle = taken
+            taken = undefined
+          }
+          return done
         } catch (error) {
           if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled', { cause: error })
           if (isOver || !isOpError(error) || !COMES_BACK.has(error.code)) throw error

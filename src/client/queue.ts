@@ -54,6 +54,7 @@ export async function runJobs(
   let moved = 0
   let isStopped = false
   let taking: Promise<unknown> = Promise.resolve()
+  let refusal: OpError | undefined
 
   function take(): Promise<Job | undefined> {
     const next = taking.then(async () => {
@@ -89,11 +90,12 @@ export async function runJobs(
     }
   }
 
-  async function lane(): Promise<void> {
+  /** Answers whether the server let it have a session. */
+  async function lane(): Promise<boolean> {
     let first = await take()
-    if (first === undefined) return
+    if (first === undefined) return true
     watcher.begun(first)
-    await link.lasting(
+    const work = link.lasting(
       signal,
       () => moved,
       async (line) => {
@@ -121,9 +123,21 @@ export async function runJobs(
         if (worst !== undefined) throw worst
       },
     )
+    try {
+      await work
+      return true
+    } catch (error) {
+      // No more sessions over this connection (OpenSSH's MaxSessions): those that there are do what is left.
+      if (!isOpError(error, 'ENOTSUP')) throw error
+      if (first !== undefined) returned.push(first)
+      refusal = error
+      return false
+    }
   }
 
   const ends = await Promise.allSettled(Array.from({ length: lanes }, lane))
   for (const end of ends) if (end.status === 'rejected') throw end.reason
+  // The others may have ended before it was given back.
+  while (returned.length > 0 && !isStopped) if (!(await lane())) throw refusal
   return errors
 }

@@ -29,6 +29,21 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
     () => openSession(dialed),
     (session) => session.alive(),
   )
+  let noSide = false
+
+  /** Answers with check-file; undefined where there is none, or no session for it (OpenSSH's MaxSessions). */
+  async function checker(): Promise<SftpSession | undefined> {
+    if (noSide) return undefined
+    try {
+      const session = await sideSession()
+      return session.extensions.has('check-file-name') ? session : undefined
+    } catch (error) {
+      if (!isOpError(error, 'ENOTSUP')) throw error
+      noSide = true
+      return undefined
+    }
+  }
+
   let noExec = false
   let noHead = false
   let hasTold = false
@@ -75,13 +90,13 @@ export function remoteHashes(dialed: Dialed): RemoteHashes {
   return {
     async md5(path, bytes) {
       if (bytes === 0) return OF_NOTHING
-      const session = await sideSession()
-      if (!session.extensions.has('check-file-name')) return byExec(path, bytes)
+      const session = await checker()
+      if (session === undefined) return byExec(path, bytes)
       return checked(session, 'check-file-name', path, bytes, path)
     },
     async ofSmall(path) {
-      const session = await sideSession()
-      if (!session.extensions.has('check-file-name')) return noExec ? undefined : together(path)
+      const session = await checker()
+      if (session === undefined) return noExec ? undefined : together(path)
       return checked(session, 'check-file-name', path, undefined, path)
     },
     async ofOpen(session, file) {

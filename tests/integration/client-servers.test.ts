@@ -81,6 +81,22 @@ test('client and sshd without a shell: moves, says what it could not verify, and
   sameFile(join(server.root, 'part.bin'), join(server.folder, 'part.bin'))
 })
 
+for (const sessions of [1, 2])
+  test(`client and sshd with MaxSessions ${sessions}: trees go over as many sessions as there are`, {
+    skip: without('sshd'),
+  }, async () => {
+    await using server = await startSshd({ shell: true, sessions })
+    const tree = makeTree(join(server.folder, 'tree'))
+
+    const up = await miniftp(server, ['put', '-r', '-j', '4', 'tree', `ftp:${server.remote}/copy`])
+    const down = await miniftp(server, ['get', '-r', '-j', '4', `ftp:${server.remote}/copy`, 'again'])
+
+    assert.equal(up.status, 0, up.stderr)
+    assert.equal(down.status, 0, down.stderr)
+    sameTree(join(server.root, 'copy'), tree)
+    sameTree(join(server.folder, 'again'), tree)
+  })
+
 test('client and rclone serve sftp: files and cuts, verified by its md5sum', {
   skip: without('rclone'),
 }, async () => {

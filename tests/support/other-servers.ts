@@ -18,8 +18,14 @@ export interface OtherServer extends AsyncDisposable {
   readonly sshConfig: string
 }
 
-/** OpenSSH's server. `shell`: with exec; else SFTP alone. */
-export function startSshd({ shell }: { readonly shell: boolean }): Promise<OtherServer> {
+/** OpenSSH's server. `shell`: with exec; else SFTP alone. `sessions`: that one connection may have (10). */
+export function startSshd({
+  shell,
+  sessions = 10,
+}: {
+  readonly shell: boolean
+  readonly sessions?: number
+}): Promise<OtherServer> {
   return start(userInfo().username, (port, at) => {
     const config = [
       `HostKey ${at.hostKey}`,
@@ -28,6 +34,7 @@ export function startSshd({ shell }: { readonly shell: boolean }): Promise<Other
       'UsePAM no',
       'PidFile none',
       'Subsystem sftp internal-sftp',
+      `MaxSessions ${sessions}`,
       shell ? '' : 'ForceCommand internal-sftp',
     ]
     writeFileSync(join(at.folder, 'sshd_config'), config.join('\n'))

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { isOpError, OpError } from '../../../src/base/error.ts'
-import { linkOver } from '../../../src/client/link.ts'
+import { type Line, linkOver } from '../../../src/client/link.ts'
 import type { Dialed } from '../../../src/ssh/dial.ts'
+import type { PacketSink } from '../../../src/ssh/session.ts'
+import { encodeVersion } from '../../../src/wire/replies.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
+import { MemoryChannel } from '../../support/memory-channel.ts'
 
 /** A connection that is being made: `answer` lets it come to be. */
 interface Dial {
@@ -131,4 +134,45 @@ test('link: a server that lets go of nothing is cut off soon after the signal ha
 
   assert.equal(await worked, 'ECANCELED')
   assert.equal(isCut, true)
+})
+
+test("link: the session that some work has left is the next one's, and another is opened where it ended", async () => {
+  let opened = 0
+  const link = linkOver({
+    clock: fakeClock(),
+    patienceMs: 0,
+    dialer: {
+      host: 'h',
+      port: 22,
+      user: 'ada',
+      async dial() {
+        return {
+          software: 'OpenSSH_9',
+          alive: () => true,
+          cut() {},
+          async subsystem(_: string, sink: PacketSink) {
+            opened += 1
+            const channel = new MemoryChannel()
+            void channel.packet().then(() => channel.send(encodeVersion({ version: 3, extensions: [] })))
+            return { ...channel.packets(sink), close() {} }
+          },
+        } as unknown as Dialed
+      },
+    },
+  })
+  const { signal } = new AbortController()
+  const run = (work: (line: Line) => void) =>
+    link.lasting(
+      signal,
+      () => 0,
+      async (line) => work(line),
+    )
+
+  await run(() => {})
+  await run(() => {})
+  assert.equal(opened, 1)
+
+  await run(({ vfs }) => vfs.session.end())
+  await run(() => {})
+  assert.equal(opened, 2)
 })
