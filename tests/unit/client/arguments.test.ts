@@ -7,6 +7,7 @@ import { linesOf } from '../../../src/client/one-shot.ts'
 test('arguments: a value that an option cannot take is a usage error, and says what it takes', () => {
   for (const [option, value, takes] of [
     ['--retry-for', 'soon', /such as 30s or 10m, not "soon"/],
+    ['--retry-for', '5', /such as 30s or 10m, not "5"/],
     ['--retry-for', '', /such as 30s or 10m, not ""/],
     ['--data-path', 'long', /fast or plain, not "long"/],
     ['-j', '0', /from 1 to 7, not "0"/],
