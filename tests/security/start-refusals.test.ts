@@ -48,10 +48,11 @@ function checkRefused({ status, stdout, stderr }: Done, sentence: RegExp): void 
   assert.deepEqual([status, stdout], [1, ''])
 }
 
-/** So that neither owner nor others may. */
-function close(path: string): void {
+/** So that neither owner nor others may, until it is disposed of: who is not root could not remove it else. */
+function closed(path: string): Disposable {
   if (isRoot) chownSync(path, 0, 0)
   chmodSync(path, isRoot ? 0o700 : 0)
+  return { [Symbol.dispose]: () => chmodSync(path, 0o700) }
 }
 
 for (const [name, what] of [
@@ -65,7 +66,7 @@ for (const [name, what] of [
 ] as const) {
   test(`start: ${name} that belongs to somebody else is named, and whom it must belong to`, async () => {
     await using server = await stopped()
-    close(join(server.folder, name))
+    using _ = closed(join(server.folder, name))
 
     checkRefused(await started(server), what)
   })
