@@ -22,6 +22,9 @@ export const ls: Command = {
     all: { type: 'boolean', short: 'a', about: ['names that begin with a dot too'] },
     one: { type: 'boolean', short: '1', about: ['one name a line'] },
     json: { type: 'boolean', about: ['as one JSON value'] },
+    // What Vim says for a folder: ls -FLa.
+    marks: { type: 'boolean', short: 'F' },
+    follow: { type: 'boolean', short: 'L' },
   },
   async run(call) {
     const { context, args, has } = call
@@ -31,7 +34,7 @@ export const ls: Command = {
       const path = virtualPath(name, context.cwd)
       const stat = await statOf(context, path)
       if (stat.kind !== 'directory') files.push({ name, stat })
-      else folders.push({ name, entries: await sorted(context, path, has('all')) })
+      else folders.push({ name, entries: await sorted(path, call) })
     })
     if (has('json')) {
       if (failure !== undefined) throw failure
@@ -57,15 +60,15 @@ async function statOf({ vfs }: CommandContext, path: VirtualPath): Promise<Stat>
   }
 }
 
-async function sorted(
-  { vfs, signal }: CommandContext,
-  path: VirtualPath,
-  all: boolean,
-): Promise<readonly Entry[]> {
+async function sorted(path: VirtualPath, { context, has }: Call): Promise<readonly Entry[]> {
+  const { vfs, signal } = context
   const entries: Entry[] = []
   for await (const entry of entriesOf(vfs, path)) {
     if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
-    if (all || !entry.name.startsWith('.')) entries.push(entry)
+    if (!has('all') && entry.name.startsWith('.')) continue
+    if (has('follow') && entry.stat.kind === 'symlink')
+      entries.push({ ...entry, stat: await statOf(context, virtualPath(entry.name, path)) })
+    else entries.push(entry)
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
@@ -74,17 +77,16 @@ async function show(entries: readonly Entry[], folder: VirtualPath, call: Call):
   const { context, has } = call
   if (entries.length === 0) return
   if (has('long')) return context.print((await longLines(entries, folder, call)).join('\n'))
-  const names = entries.map((entry) => label(entry, context))
+  const names = entries.map((entry) => label(entry, context, has('marks') || context.columns !== undefined))
   if (context.columns === undefined || has('one'))
     return context.print(names.map(({ text }) => text).join('\n'))
   await context.print(inColumns(names, context.columns).join('\n'))
 }
 
-/** A name, and at a terminal what it is: `/` a folder, `@` a link. */
-function label({ name, stat }: Entry, { columns, colours }: CommandContext): Label {
+/** A name, and `marked` with what it is: `/` a folder, `@` a link. */
+function label({ name, stat }: Entry, { colours }: CommandContext, marked: boolean): Label {
   const text = shown(name)
-  const mark =
-    columns === undefined ? '' : stat.kind === 'directory' ? '/' : stat.kind === 'symlink' ? '@' : ''
+  const mark = !marked ? '' : stat.kind === 'directory' ? '/' : stat.kind === 'symlink' ? '@' : ''
   const colour = !colours
     ? ''
     : stat.kind === 'directory'
@@ -116,7 +118,7 @@ async function longLines(
     const mode = narrow ? '' : `${modeText(stat)} `
     const target = stat.kind === 'symlink' ? ` -> ${await targetOf(context, folder, name)}` : ''
     const mark = stat.kind === 'directory' ? '/' : ''
-    const { text } = label({ name, stat }, { ...context, columns: undefined })
+    const { text } = label({ name, stat }, context, false)
     lines.push(
       `${mode}${sizes[at]!.padStart(width)} ${timeText(stat.mtime)} ${text}${mark}${target}${stat.partial ? ' (partial)' : ''}`,
     )

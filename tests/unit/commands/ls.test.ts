@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { asJson, timeText } from '../../../src/commands/ls.ts'
+import { virtualPath } from '../../../src/vfs/path.ts'
 import type { Stat } from '../../../src/vfs/vfs.ts'
+import { runWords, treeOf } from '../../support/run-words.ts'
 
 const stat = (mtime: number): Stat => ({
   kind: 'file',
@@ -22,4 +24,15 @@ test('ls: a time that no date can tell is null in JSON, and the bare seconds in 
     assert.equal(asJson('f', stat(mtime)).mtime, null)
     assert.equal(timeText(mtime), String(mtime))
   }
+})
+
+// Vim asks so for a folder of sftp://ada@host/ and scp://ada@host/, and takes what ends in a slash for a folder.
+test('ls: -F marks folders and links without a terminal, too, and with -L a link is what it leads to', async () => {
+  const vfs = treeOf('/docs/', '/a', '/.hidden')
+  vfs.symlink('docs', virtualPath('/link'))
+  vfs.symlink('nowhere', virtualPath('/lost'))
+
+  assert.equal((await runWords('ls', vfs)).out, 'a\ndocs\nlink\nlost\n')
+  assert.equal((await runWords('ls -F', vfs)).out, 'a\ndocs/\nlink@\nlost@\n')
+  assert.equal((await runWords('ls -FLa', vfs)).out, '.hidden\na\ndocs/\nlink/\nlost@\n')
 })
