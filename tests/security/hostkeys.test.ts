@@ -133,5 +133,7 @@ test('hostkeys: a folder that cannot be written into goes without the kind for o
 
   const { stdout, stderr } = await run(first!, rest)
 
+  // For who is not root to remove it.
+  chmodSync(folder, 0o700)
   assert.deepEqual([stdout, stderr], ['ssh-ed25519,ssh-rsa\n', ''])
 })
