@@ -18,7 +18,8 @@ export async function runWithNode(program, run, flags = []) {
   const anew = [...flags, fileURLToPath(program), ...process.argv.slice(2)]
   if (major > LEAST[0] || (major === LEAST[0] && minor >= LEAST[1])) {
     const { execArgv, execPath, env } = process
-    if (flags.some((flag) => !execArgv.includes(flag)))
+    // The line to who forked it would be cut.
+    if (process.channel === undefined && flags.some((flag) => !execArgv.includes(flag)))
       process.execve(execPath, [execPath, ...execArgv, ...anew], env)
     module.enableCompileCache(cache)
     return run()

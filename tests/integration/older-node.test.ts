@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -38,4 +40,16 @@ test('older Node: what the program ends with, and what it is told, goes through'
   assert.deepEqual([status, stderr], [2, 'miniftpd: Unknown setting --prot, did you mean --port?\n'])
   assert.equal(client.status, 0)
   assert.match(client.stdout, /^miniftp \d+\.\d+\.\d+$/m)
+})
+
+test('older Node: who forked the program hears of it to its end', async () => {
+  const speaks = "data:text/javascript,process.on('exit', (status) => process.send(status))"
+  const child = fork(join(PROJECT, 'bin/miniftpd.mjs'), ['--version'], {
+    env: { ...process.env, NODE_OPTIONS: `--import "${speaks}"` },
+    silent: true,
+  })
+
+  const [[heard], [status]] = await Promise.all([once(child, 'message'), once(child, 'exit')])
+
+  assert.deepEqual([heard, status], [0, 0])
 })
