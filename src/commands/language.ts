@@ -1,3 +1,4 @@
+import { setImmediate as othersFirst } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
@@ -26,7 +27,8 @@ export function languageOf(commands: readonly Command[]): Language {
     commands,
     find: (word) => table.get(word),
     async run(line, context) {
-      for (const words of splitCommands(line)) {
+      for (const [at, words] of splitCommands(line).entries()) {
+        if (at > 0) await othersFirst()
         await this.runWords(words, context)
         if (context.over) return
       }
@@ -36,18 +38,21 @@ export function languageOf(commands: readonly Command[]): Language {
       const command = table.get(first.text)
       if (command === undefined) throw unknownCommand(first.text, commands)
       if (asksForHelp(rest)) return context.print(helpOf(command, context.columns))
+      // Before patterns grow: what they find are names, and there may be many.
+      const { words, ...options } = parse(command, rest)
       const args: string[] = []
       let matched = false
-      for (const word of rest) {
+      let found = 0
+      for (const word of words) {
         if (!isPattern(word)) args.push(word.text)
         else {
-          const names = await expand(word, context)
-          // A name that a pattern found is never an option.
-          args.push(...names.map((name) => (name.startsWith('-') ? `./${name}` : name)))
+          const names = await expand(word, context, found)
+          for (const name of names) args.push(asName(name))
+          found += names.length
           matched ||= names.length > 1
         }
       }
-      await command.run({ ...parse(command, args), matched, typed: rest, command, context })
+      await command.run({ ...options, args, matched, typed: rest, command, context })
     },
   }
 }
@@ -140,16 +145,27 @@ function asksForHelp(words: readonly { readonly text: string }[]): boolean {
   return at >= 0 && !texts.slice(0, at).includes('--')
 }
 
-function parse(command: Command, args: readonly string[]): Pick<Call, 'args' | 'has' | 'value'> {
+/** A name that a pattern has or found is never an option. */
+function asName(text: string): string {
+  return text.startsWith('-') ? `./${text}` : text
+}
+
+/** Options, and the words that are none. EUSAGE. */
+function parse(
+  command: Command,
+  typed: readonly Word[],
+): Pick<Call, 'has' | 'value'> & { readonly words: readonly Word[] } {
+  const args = typed.map((word) => (isPattern(word) ? asName(word.text) : word.text))
   try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
+    const { values, tokens } = parseArgs({
+      args,
       options: { ...command.options },
       allowPositionals: true,
       strict: true,
+      tokens: true,
     })
     return {
-      args: positionals,
+      words: tokens.flatMap(({ kind, index }) => (kind === 'positional' ? [typed[index]!] : [])),
       has: (option) => values[option] === true,
       value: (option) => (typeof values[option] === 'string' ? values[option] : undefined),
     }

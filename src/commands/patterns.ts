@@ -6,7 +6,7 @@ import type { DirectoryHandle, Entry, VirtualFileSystem, VirtualPath } from '../
 import { charactersOf } from './quoting.ts'
 import type { Word } from './words.ts'
 
-/** Names that one pattern may grow into. */
+/** Names that the patterns of one command may grow into. */
 const MOST_MATCHES = 100_000
 
 /** Whether the word has a `*` or `?` or `[` that was not quoted. */
@@ -20,20 +20,29 @@ export interface Surroundings {
   readonly signal?: AbortSignal
 }
 
-/** Names that fit, sorted, as they were typed up to there; the pattern itself when none does (as a shell leaves it). */
-export async function expand(word: Word, { vfs, cwd, signal }: Surroundings): Promise<readonly string[]> {
+/**
+ * Names that fit, sorted, as they were typed up to there; the pattern itself when none does (as a shell leaves it).
+ * `before`: how many the patterns before it have found.
+ */
+export async function expand(
+  word: Word,
+  { vfs, cwd, signal }: Surroundings,
+  before = 0,
+): Promise<readonly string[]> {
   let found: readonly string[] = ['']
   for (const [index, part] of partsOf(word).entries()) {
     const longer: string[] = []
-    for (const before of found) {
+    for (const path of found) {
       if (signal?.aborted) throw new OpError('ECANCELED', 'Cancelled')
-      const folder = index === 0 ? '' : `${before}/`
+      const folder = index === 0 ? '' : `${path}/`
       if (!isPattern(part)) longer.push(folder + part.text)
       else
         for (const name of await fitting(part, vfs, virtualPath(folder || '.', cwd)))
           longer.push(folder + name)
-      if (longer.length > MOST_MATCHES)
-        throw new OpError('EINVAL', `More than ${MOST_MATCHES} names fit "${shown(word.text)}"`)
+      if (before + longer.length > MOST_MATCHES) {
+        const others = before > 0 ? ' and the patterns before it' : ''
+        throw new OpError('EINVAL', `More than ${MOST_MATCHES} names fit "${shown(word.text)}"${others}`)
+      }
     }
     found = longer
   }
@@ -108,13 +117,16 @@ function piecesOf({ text, quoted }: Word): readonly Piece[] {
   const pieces: Piece[] = []
   const characters = charactersOf(text)
   const isSpecial = starts(characters).map((at) => !quoted.has(at))
+  const lastClose = characters.lastIndexOf(']')
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at]!
     if (!isSpecial[at]) pieces.push((one) => one === character)
     else if (character === '*') pieces.at(-1) !== '*' && pieces.push('*')
     else if (character === '?') pieces.push(() => true)
     else if (character === '[') {
-      const close = characters.indexOf(']', at + (characters[at + 1] === '!' ? 3 : 2))
+      const from = at + (characters[at + 1] === '!' ? 3 : 2)
+      // Not looked for behind each of thousands.
+      const close = from > lastClose ? -1 : characters.indexOf(']', from)
       if (close < 0) pieces.push((one) => one === '[')
       else {
         pieces.push(oneOf(characters.slice(at + 1, close)))

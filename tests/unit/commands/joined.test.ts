@@ -43,3 +43,17 @@ test('Tab: behind ";" and "&&" another command begins', async () => {
   assert.deepEqual(await completed('pwd; resto'), [['restore '], 'resto'])
   assert.deepEqual(await completed('pwd && cd d'), [['docs/'], 'd'])
 })
+
+// Eight thousand fit into a line.
+test('words: between joined commands others have their turn', async () => {
+  let turns = 0
+  const seen: number[] = []
+  const others = setImmediate(function again() {
+    turns += 1
+  })
+
+  await runWords('pwd; pwd', treeOf(), { print: async () => void seen.push(turns) })
+
+  clearImmediate(others)
+  assert.deepEqual(seen, [0, 1])
+})

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import { isOpError } from '../../../src/base/error.ts'
 import { expand } from '../../../src/commands/patterns.ts'
 import { splitWords } from '../../../src/commands/words.ts'
-import { ROOT } from '../../../src/vfs/path.ts'
+import { ROOT, virtualPath } from '../../../src/vfs/path.ts'
 import type { DirectoryHandle, Entry, Stat } from '../../../src/vfs/vfs.ts'
+import { runWords } from '../../support/run-words.ts'
 import { TinyVfs } from '../../support/tiny-vfs.ts'
 
 /** A tree whose every folder has `width` files in it. */
@@ -46,4 +47,36 @@ test('patterns: folders of many names in folders of many names are refused befor
     (error) => isOpError(error, 'EINVAL'),
   )
   assert.ok(vfs.listed < 120_000, `${vfs.listed} names were listed`)
+})
+
+// Sixteen thousand fit into a line.
+test('patterns: those of one command find 100,000 names together at most', async () => {
+  const vfs = wide(40_000)
+
+  const { said, status } = await runWords('md5 * a *.txt *', vfs)
+
+  assert.deepEqual([said, status], ['More than 100000 names fit "*" and the patterns before it\n', 1])
+  assert.ok(vfs.listed < 121_000, `${vfs.listed} names were listed`)
+})
+
+test('patterns: a wrong option is told before a folder is listed, and what was found is none', async () => {
+  const vfs = wide(1)
+
+  assert.match((await runWords('ls --nothing *', vfs)).said, /^Unknown option '--nothing'/)
+  assert.equal(vfs.listed, 0)
+  assert.match((await runWords('rm -r -- -*', vfs)).said, /"\/-\*"/)
+  assert.match((await runWords('rm -*', vfs)).said, /"\/-\*"/)
+})
+
+test('patterns: a bracket that nothing closes stands for itself', async () => {
+  const names = ['[[[', '[[', 'a[', 'b']
+  const vfs = new TinyVfs()
+  for (const name of names) vfs.put(virtualPath(name), '')
+
+  const found = async (text: string) => expand(word(text), { vfs, cwd: ROOT })
+
+  assert.deepEqual(await found('[*'), ['[[', '[[['])
+  assert.deepEqual(await found('?['), ['[[', 'a['])
+  assert.deepEqual(await found('[ab]*['), ['a['])
+  assert.deepEqual(await found('[]*'), ['[]*'])
 })
