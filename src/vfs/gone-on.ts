@@ -80,13 +80,15 @@ function onceWritten(
       refused = error
       throw error
     }
-    if (isPromise(made))
-      beginning = made.then((begun) => {
-        current = begun
-        return begun
-      })
-    else current = made
-    return made
+    if (!isPromise(made)) {
+      current = made
+      return made
+    }
+    beginning = made.then((begun) => {
+      current = begun
+      return begun
+    })
+    return beginning
   }
   return handleOver(() => current, {
     write(data, offset) {
