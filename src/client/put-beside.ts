@@ -100,14 +100,14 @@ export async function takePlace(
   { path, target }: Beside,
   memory: BesideMemory,
 ): Promise<'taken' | 'refused'> {
-  memory.beside = undefined
   try {
     await vfs.rename(path, target, { replace: true })
-    return 'taken'
   } catch (error) {
     if (!isOpError(error) || !REFUSED.has(error.code)) throw error
     await vfs.unlink(path)
     memory.inPlace = true
-    return 'refused'
   }
+  // Not before: whoever did not hear the answer looks there again.
+  memory.beside = undefined
+  return memory.inPlace ? 'refused' : 'taken'
 }

@@ -8,7 +8,7 @@ import type { Line } from './link.ts'
 import { sendBytes } from './move-bytes.ts'
 import { openTarget } from './open-target.ts'
 import type { Outcome } from './outcome.ts'
-import { type BesideMemory, giveMode, openBeside, takePlace } from './put-beside.ts'
+import { type Beside, type BesideMemory, giveMode, openBeside, takePlace } from './put-beside.ts'
 import { type OpenSource, openPart } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import {
@@ -77,16 +77,15 @@ async function send(
   attempt: Try<PutMemory>,
   listed: (line: Line) => Promise<boolean>,
 ): Promise<Outcome> {
-  const { file, stat: before, name } = source
-  const { line, wishes, memory, parts } = attempt
+  const { stat: before, name } = source
+  const { line, memory, parts } = attempt
   const { size } = before
-  const { vfs } = line
   const { plan, opened } = await decide(source, target, attempt, listed)
   if (plan.do === 'nothing') {
     parts.onProgress(size, size)
     // What a listing told is older than what this run has sent.
     const isUnfinished = await (memory.began ? isPartial(line, target) : listed(line))
-    if (isUnfinished) await (await vfs.open(target, { write: true })).close()
+    if (isUnfinished) await (await line.vfs.open(target, { write: true })).close()
     return {
       did: 'same',
       size,
@@ -109,9 +108,42 @@ async function send(
       plan.do === 'continue' ? {} : { create: true, truncate: true },
       plan.do === 'start' ? before : undefined,
     ))
-  const own = memory.began
-  let reached = from
+  const own = memory.began || beside !== undefined
   memory.began = true
+  try {
+    const outcome = await move(source, { remote, path: beside?.path ?? target, from, beside, own }, attempt)
+    if (beside === undefined || (await takePlace(line, beside, memory)) === 'taken') return outcome
+  } catch (error) {
+    if (beside !== undefined && isOpError(error) && error.code !== 'ECONNRESET' && !parts.signal.aborted)
+      parts.tell(
+        `What came of "${name}" is kept at the server as "${shown(beside.path)}": put it again to go on, or remove it`,
+      )
+    throw error
+  }
+  memory.began = false
+  return send(source, target, attempt, listed)
+}
+
+/** Where the bytes go. */
+interface Place {
+  readonly remote: RemoteFile
+  readonly path: VirtualPath
+  /** Bytes that are there already. */
+  readonly from: number
+  readonly beside: Beside | undefined
+  /** This run has begun it. */
+  readonly own: boolean
+}
+
+/** The bytes themselves, compared and closed. */
+async function move(
+  { file, stat: before, name }: OpenSource,
+  { remote, path, from, beside, own }: Place,
+  { line, wishes, memory, parts }: Try<PutMemory>,
+): Promise<Outcome> {
+  const { size } = before
+  const { vfs } = line
+  let reached = from
   try {
     const verifies = wishes.verify !== false
     const ours = verifies ? localMd5(file, size, parts) : undefined
@@ -168,13 +200,8 @@ async function send(
     if (size >= SMALL && vfs.session.extensions.has('fsync@openssh.com')) closing.push(remote.sync())
     closing.push(remote.close(), moving)
     await Promise.all(closing)
-    const late =
-      verifies && theirs === undefined ? await wholeMd5(line.hashes, beside?.path ?? target, size) : theirs
+    const late = verifies && theirs === undefined ? await wholeMd5(line.hashes, path, size) : theirs
     if (late !== undefined && md5 !== late) throw mismatch(name, md5!, late, '-f')
-    if (beside !== undefined && (await takePlace(line, beside, memory)) === 'refused') {
-      memory.began = false
-      return await send(source, target, attempt, listed)
-    }
     return {
       did: 'moved',
       size,
@@ -187,14 +214,10 @@ async function send(
   } catch (error) {
     await remote.abandon()
     // What this run began may be begun again, where the server does not let it go on.
-    if ((own || beside !== undefined) && from > 0 && reached === from && isOpError(error, 'EIO')) {
+    if (own && from > 0 && reached === from && isOpError(error, 'EIO')) {
       memory.cannotGoOn = true
       throw lost(error)
     }
-    if (beside !== undefined && isOpError(error) && error.code !== 'ECONNRESET' && !parts.signal.aborted)
-      parts.tell(
-        `What came of "${name}" is kept at the server as "${shown(beside.path)}": put it again to go on, or remove it`,
-      )
     throw error
   }
 }

@@ -14,12 +14,16 @@ import { refusal, scriptedSession, statOf } from '../../support/scripted-session
 const PART = '/d/.f.miniftp-part'
 const OLD = { ...statOf(3), uid: 7, gid: 8, mode: 0o100640 }
 
-/** A server of another kind with an old `/d/f`, which refuses what `refuses` tells; `part`: what lies beside it. */
+/** A server of another kind with an `old` file `/d/f`, which refuses what `refuses` tells; `part`: what lies beside it, `tries` of one run. */
 async function replaced(
   refuses: (request: Request) => number | undefined = () => undefined,
-  { content = 'new content', part }: { readonly content?: string; readonly part?: string } = {},
+  {
+    old = 'old',
+    part,
+    tries = 1,
+  }: { readonly old?: string; readonly part?: string; readonly tries?: number } = {},
 ) {
-  const files = new Map([['/d/f', 'old']])
+  const files = new Map([['/d/f', old]])
   if (part !== undefined) files.set(PART, part)
   const stats = new Map([['/d/f', OLD]])
   const { session, types } = await scriptedSession(
@@ -83,27 +87,28 @@ async function replaced(
   } as unknown as Line
   const vfs = memoryFileSystem()
   const file = await vfs.open(p('/f'), { write: true, create: true })
-  await file.write([Buffer.from(content)], 0)
+  await file.write([Buffer.from('new content')], 0)
   const memory = newPut()
   const told: string[] = []
-  const outcome = await putFile({ vfs, path: p('/f'), name: 'f' }, p('/d/f'), {
-    line,
-    wishes: { force: true },
-    memory,
-    parts: {
-      digests: undefined as never,
-      signal: new AbortController().signal,
-      onProgress() {},
-      tell: (text) => void told.push(text),
-    },
-  }).catch((error: unknown) => error as Error)
+  const attempt = () =>
+    putFile({ vfs, path: p('/f'), name: 'f' }, p('/d/f'), {
+      line,
+      wishes: { force: true },
+      memory,
+      parts: {
+        digests: undefined as never,
+        signal: new AbortController().signal,
+        onProgress() {},
+        tell: (text) => void told.push(text),
+      },
+    }).catch((error: unknown) => error as Error)
+  let outcome = await attempt()
+  while (--tries > 0) outcome = await attempt()
   return { files: Object.fromEntries(files), stat: stats.get('/d/f'), types: types(), outcome, memory, told }
 }
 
 test('a replacement elsewhere: is made beside the old file, with its owner and permissions', async () => {
   const { files, stat, types } = await replaced()
-
-  assert.deepEqual(files, { '/d/f': 'new content' })
 
   assert.deepEqual(files, { '/d/f': 'new content' })
   assert.deepEqual([stat?.uid, stat?.gid, (stat?.mode ?? 0) & 0o777], [7, 8, 0o640])
@@ -128,7 +133,6 @@ for (const [what, refuses] of [
     const { files, stat } = await replaced((asked) => (refuses(asked) ? Status.permissionDenied : undefined))
 
     assert.deepEqual(files, { '/d/f': 'new content' })
-    assert.deepEqual(files, { '/d/f': 'new content' })
     assert.deepEqual([stat?.uid, (stat?.mode ?? 0) & 0o777], [7, 0o640])
   })
 
@@ -152,4 +156,29 @@ test('a replacement elsewhere: where the server lets nobody go on it is begun ag
 
   assert.ok(outcome instanceof Error && 'code' in outcome)
   assert.deepEqual([outcome.code, memory.cannotGoOn, memory.beside], ['ECONNRESET', true, PART])
+})
+
+for (const [what, old] of [
+  ['longer than', 'the old content of the file'],
+  ['as long as', 'old content'],
+  ['shorter than', 'old'],
+] as const)
+  test(`a replacement elsewhere: an old file ${what} it is replaced, though the connection was lost at the rename`, async () => {
+    let asked = 0
+    const { files, outcome } = await replaced(
+      ({ type }) => (type === 'extended' && asked++ === 0 ? Status.connectionLost : undefined),
+      { old, tries: 2 },
+    )
+
+    assert.ok('did' in outcome, String(outcome))
+    assert.deepEqual([outcome.did, files], ['moved', { '/d/f': 'new content' }])
+  })
+
+test('a replacement elsewhere: one that was refused its place, and fails in place, is not said to be kept beside', async () => {
+  const { files, told } = await replaced((asked) => {
+    if (asked.type === 'extended') return Status.permissionDenied
+    return asked.type === 'write' && asked.handle === '/d/f' ? Status.failure : undefined
+  })
+
+  assert.deepEqual([files, told], [{ '/d/f': '' }, []])
 })
