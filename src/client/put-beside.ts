@@ -8,7 +8,7 @@ import type { OpenPart, OpenSource } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import { localMd5, statOrNone, type Try, wholeMd5 } from './transfer.ts'
 
-/** What a server refuses that lets nobody put a file beside the old one, or give it the old one's owner. */
+/** What a server refuses that lets nobody put a file beside the old one. */
 const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSUP'])
 const MOST_NAME = 255
 
@@ -65,7 +65,10 @@ export async function openBeside(
   try {
     const flags = offset > 0 ? {} : { create: true, truncate: true }
     const opened = await openTarget(line, path, flags, old)
-    if (offset === 0) await giveOwner(line, opened, path, old)
+    if (offset === 0 && !(await gaveOwner(line, opened, path, old))) {
+      memory.inPlace = true
+      return undefined
+    }
     memory.beside = path
     return { path, target: place, old, offset, opened }
   } catch (error) {
@@ -75,16 +78,17 @@ export async function openBeside(
   }
 }
 
-/** The old file would have kept its owner. */
-async function giveOwner({ vfs }: Line, opened: RemoteFile, path: VirtualPath, old: Stat): Promise<void> {
+/** The old file would have kept its owner. False where the server refuses that, in whatever way: then nothing is left of it. */
+async function gaveOwner({ vfs }: Line, opened: RemoteFile, path: VirtualPath, old: Stat): Promise<boolean> {
   try {
     const { uid, gid } = await opened.stat()
     if (uid !== old.uid || gid !== old.gid) await opened.setstat({ uid: old.uid, gid: old.gid })
+    return true
   } catch (error) {
-    if (!vfs.session.alive()) throw error
+    if (!isOpError(error) || !vfs.session.alive()) throw error
     await opened.close()
     await vfs.unlink(path)
-    throw error
+    return false
   }
 }
 

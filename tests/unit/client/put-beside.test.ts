@@ -124,13 +124,16 @@ test('a replacement elsewhere: goes on with what an earlier try left, and not wi
   assert.deepEqual(moved, [4, 11])
 })
 
-for (const [what, refuses] of [
+const givesOwner = (asked: Request): boolean => asked.type === 'fsetstat' && asked.attrs.uid !== undefined
+
+for (const [what, refuses, code = Status.permissionDenied] of [
   ['a new file in that folder', (asked) => asked.type === 'open' && asked.path === PART],
-  ['its owner', (asked) => asked.type === 'fsetstat' && asked.attrs.uid !== undefined],
+  ['its owner', givesOwner],
+  ['its owner for no reason that it tells', givesOwner, Status.failure],
   ['the rename', (asked) => asked.type === 'extended'],
-] as const satisfies readonly (readonly [string, (asked: Request) => boolean])[])
+] as readonly (readonly [string, (asked: Request) => boolean, number?])[])
   test(`a replacement elsewhere: where ${what} is refused it is made in place, and nothing is left beside it`, async () => {
-    const { files, stat } = await replaced((asked) => (refuses(asked) ? Status.permissionDenied : undefined))
+    const { files, stat } = await replaced((asked) => (refuses(asked) ? code : undefined))
 
     assert.deepEqual(files, { '/d/f': 'new content' })
     assert.deepEqual([stat?.uid, (stat?.mode ?? 0) & 0o777], [7, 0o640])
