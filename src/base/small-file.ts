@@ -6,13 +6,21 @@ export function textIn(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    // Of a folder Node does not say which.
-    throw error instanceof Error ? Object.assign(error, { path: file }) : error
+    throw named(error, file)
   }
 }
 
 /** Replaces it in one step, for its owner alone: who reads meanwhile has the old text or the new. */
 export function putText(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  try {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 })
+    renameSync(`${file}.new`, file)
+  } catch (error) {
+    throw named(error, file)
+  }
+}
+
+/** Of a folder, and of a full disk, Node does not say which file it was. */
+function named(error: unknown, file: string): unknown {
+  return error instanceof Error ? Object.assign(error, { path: file }) : error
 }

@@ -125,14 +125,33 @@ test('start: on a full disk, and on one that takes no writes, it says so', { ski
   rmSync(server.var, { recursive: true })
   mkdirSync(server.var)
   using disk = smallDisk(server.var, 2)
-  const filler = join(server.var, 'filler')
-  const file = openSync(filler, 'w')
-  assert.throws(() => {
-    for (;;) writeSync(file, Buffer.alloc(4096))
-  }, /ENOSPC/)
-  closeSync(file)
+  fill(server.var)
 
   checkRefused(await started(server), /disk is full/)
   disk.readOnly(true)
   checkRefused(await started(server), /"[^"]*" cannot be used: its disk takes no writes/)
 })
+
+test('start: on a disk that became full before the server was killed, it says which file has no room', {
+  skip,
+}, async () => {
+  await using server = await stopped()
+  rmSync(server.var, { recursive: true })
+  mkdirSync(server.var)
+  using _ = smallDisk(server.var, 2)
+  mkdirSync(join(server.var, 'data'))
+  writeFileSync(join(server.var, 'data/lock.sqlite'), '')
+  writeFileSync(join(server.var, 'data/lock.sqlite-journal'), Buffer.alloc(512))
+  if (isRoot) await run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(server.var, 'data')])
+  fill(server.var)
+
+  checkRefused(await started(server), /var\/lock" cannot be used: its disk is full: make room there$/m)
+})
+
+function fill(folder: string): void {
+  const file = openSync(join(folder, 'filler'), 'w')
+  assert.throws(() => {
+    for (;;) writeSync(file, Buffer.alloc(4096))
+  }, /ENOSPC/)
+  closeSync(file)
+}
