@@ -34,8 +34,8 @@ export interface Call {
   readonly value: (option: string) => string | undefined
   /** Whether a pattern has become several of the args. */
   readonly matched: boolean
-  /** The words as they were typed, options and patterns among them. */
-  readonly typed: readonly Word[]
+  /** The `args` as they were typed, patterns among them. */
+  readonly words: readonly Word[]
   readonly command: Command
   readonly context: CommandContext
 }

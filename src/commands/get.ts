@@ -69,10 +69,9 @@ async function toTerminal(call: Call, terminal: TerminalTransfer): Promise<void>
 
 /** Of many files what is to be pasted is the pattern that found them: nobody pastes thousands of names. */
 function pasted(
-  { typed, context: { cwd } }: Call,
+  { words, context: { cwd } }: Call,
   files: readonly { readonly path: VirtualPath }[],
 ): readonly VirtualPath[] {
-  const words = typed.filter(({ text }) => !text.startsWith('-'))
   // What is quoted for us is not for scp and the client.
   const isPlain = ({ text, quoted }: Word): boolean =>
     ![...text].some((letter, at) => letter === '\\' || (quoted.has(at) && '*?['.includes(letter)))

@@ -39,11 +39,11 @@ export function languageOf(commands: readonly Command[]): Language {
       if (command === undefined) throw unknownCommand(first.text, commands)
       if (asksForHelp(rest)) return context.print(helpOf(command, context.columns))
       // Before patterns grow: what they find are names, and there may be many.
-      const { words, ...options } = parse(command, rest)
+      const call = parse(command, rest)
       const args: string[] = []
       let matched = false
       let found = 0
-      for (const word of words) {
+      for (const word of call.words) {
         if (!isPattern(word)) args.push(word.text)
         else {
           const names = await expand(word, context, found)
@@ -52,7 +52,7 @@ export function languageOf(commands: readonly Command[]): Language {
           matched ||= names.length > 1
         }
       }
-      await command.run({ ...options, args, matched, typed: rest, command, context })
+      await command.run({ ...call, args, matched, command, context })
     },
   }
 }
@@ -151,10 +151,7 @@ function asName(text: string): string {
 }
 
 /** Options, and the words that are none. EUSAGE. */
-function parse(
-  command: Command,
-  typed: readonly Word[],
-): Pick<Call, 'has' | 'value'> & { readonly words: readonly Word[] } {
+function parse(command: Command, typed: readonly Word[]): Pick<Call, 'has' | 'value' | 'words'> {
   const args = typed.map((word) => (isPattern(word) ? asName(word.text) : word.text))
   try {
     const { values, tokens } = parseArgs({

@@ -58,6 +58,9 @@ test('get: of a few files that a pattern finds each is named in what is to be pa
   assert.deepEqual(await pasted('get --partial [0-9]?.txt 1.txt *.md', [...many, 'a.md']), [
     "scp -P 1 'ada@h:/d/[0-9]?.txt' ada@h:/d/1.txt 'ada@h:/d/*.md' .",
   ])
+  const dashed = many.map((name) => `-${name}`)
+  for (const line of ['get -*', 'get -- -*'])
+    assert.deepEqual(await pasted(line, dashed), ["scp -P 1 'ada@h:/d/-*' ."])
 })
 
 test('get: a pattern that scp would read otherwise is not what is to be pasted', async () => {
