@@ -1,6 +1,6 @@
 import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
-import { lengthOf } from './metered-file.ts'
+import { copied, lengthOf } from './lent-data.ts'
 import type { FileHandle } from './vfs.ts'
 
 /**
@@ -30,7 +30,6 @@ export function begunAnew(file: FileHandle): FileHandle {
 function anew(file: FileHandle, data: readonly Uint8Array[]): Awaitable<void> {
   const cut = file.truncate(0)
   if (!isPromise(cut)) return file.write(data, 0)
-  // The bytes are lent for the call alone.
-  const copies = data.map((part) => part.slice())
+  const copies = copied(data)
   return cut.then(() => file.write(copies, 0))
 }

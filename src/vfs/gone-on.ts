@@ -2,6 +2,7 @@ import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { handleOver } from './handle-over.ts'
+import { copied } from './lent-data.ts'
 import type { Shelved } from './shelved.ts'
 import type { Staging } from './staging.ts'
 import type { Unfinished } from './unfinished.ts'
@@ -94,8 +95,7 @@ function onceWritten(
     write(data, offset) {
       const to = begun()
       if (!isPromise(to)) return to.write(data, offset)
-      // The bytes are lent for the call alone.
-      const copies = data.map((part) => part.slice())
+      const copies = copied(data)
       return to.then((begun) => begun.write(copies, offset))
     },
     truncate: (size) => then(begun(), (begun) => begun.truncate(size)),

@@ -11,6 +11,7 @@ import {
   type Proof,
   replacedMeanwhile,
 } from './inodes.ts'
+import { copied, lengthOf } from './lent-data.ts'
 import type { Refusals } from './refusals.ts'
 import type { FileHandle, Stat, VirtualPath } from './vfs.ts'
 
@@ -132,8 +133,7 @@ export function meteredFile(opened: Opened): FileHandle {
           () => giveDown(inode, look().size, book),
         )
       })
-      // What waits for others must have bytes of its own.
-      if (!begun) own = [Buffer.concat(data)]
+      if (!begun) own = copied(data)
       return done
     },
     truncate: (size) => resized(size, () => file.truncate(size)),
@@ -174,12 +174,6 @@ function charge(inode: Inode, end: number, path: VirtualPath, { book, refusals }
     throw error
   }
   inode.size = end
-}
-
-export function lengthOf(data: readonly Uint8Array[]): number {
-  let sum = 0
-  for (const part of data) sum += part.length
-  return sum
 }
 
 /** Changes the home by `act`; does `undo` when that fails, now or later. */

@@ -5,8 +5,8 @@ import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
 import { handleOver } from './handle-over.ts'
 import { inLane, type Lane } from './inodes.ts'
+import { copied, lengthOf } from './lent-data.ts'
 import type { Loan } from './loan.ts'
-import { lengthOf } from './metered-file.ts'
 import type { Refusals } from './refusals.ts'
 import { sharedHandle } from './shared-handle.ts'
 import type { Shelf } from './shelf.ts'
@@ -141,8 +141,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       const more = below === undefined ? missing(end) : 0
       return more <= 0 || book.has(more) ? begin() : book.whenRoom(more, 0, begin)
     })
-    // What waits for others must have bytes of its own.
-    if (!begun) own = [Buffer.concat(data)]
+    if (!begun) own = copied(data)
     return done
   }
   const resize = (to: number): Awaitable<void> =>

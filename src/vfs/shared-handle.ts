@@ -1,6 +1,6 @@
 import type { Awaitable } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
-import { lengthOf } from './metered-file.ts'
+import { lengthOf } from './lent-data.ts'
 import type { Overwrite } from './overwrite.ts'
 import type { FileHandle } from './vfs.ts'
 

@@ -2,7 +2,7 @@ import type { Account } from '../accounts/account.ts'
 import { type Awaitable, then } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { Rate } from '../base/rate.ts'
-import { lengthOf } from './metered-file.ts'
+import { lengthOf } from './lent-data.ts'
 import type { FileHandle } from './vfs.ts'
 
 /** The bandwidth caps of one account, shared by its sessions. Without a cap it costs a comparison. */

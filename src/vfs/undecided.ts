@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { handleOver } from './handle-over.ts'
-import { lengthOf } from './metered-file.ts'
+import { copied, lengthOf } from './lent-data.ts'
 import type { Overwrite } from './overwrite.ts'
 import type { FileHandle, NewAttrs } from './vfs.ts'
 
@@ -133,10 +133,8 @@ export function undecided(old: FileHandle, { refuse, stage, reopen }: UndecidedP
 
   const changes: Partial<FileHandle> = {
     write(data, offset) {
-      // The bytes are lent for the call alone.
-      const own = (): readonly Uint8Array[] => data.map((part) => part.slice())
       if (busy !== undefined) {
-        const copies = own()
+        const copies = copied(data)
         return whenIdle(() => handle.write(copies, offset))
       }
       if (failed !== undefined) throw failed
@@ -144,7 +142,7 @@ export function undecided(old: FileHandle, { refuse, stage, reopen }: UndecidedP
       if (lengthOf(data) === 0) return current().write(data, offset)
       if (state === 'untouched') {
         const begun = begin(offset, offset === 0)
-        const bytes = isPromise(begun) ? own() : data
+        const bytes = isPromise(begun) ? copied(data) : data
         return then(begun, (file) => {
           staged = file
           state = file === undefined ? 'in place' : 'staged'
@@ -154,7 +152,7 @@ export function undecided(old: FileHandle, { refuse, stage, reopen }: UndecidedP
       // It is newer than the times that were set.
       if (set.atime !== undefined || set.mtime !== undefined) set = withoutTimes(set)
       if (state !== 'staged' || staysStaged() || offset === staged!.size) return current().write(data, offset)
-      const copies = own()
+      const copies = copied(data)
       return settle().then(() => handle.write(copies, offset))
     },
     truncate: (to) => whenIdle(() => resize(to, (file) => file.truncate(to))),

@@ -14,6 +14,7 @@ import { measure } from '../../src/vfs/measure.ts'
 import type { Pace, Paces } from '../../src/vfs/pace.ts'
 import type { Durable, StagedFileSystem } from '../../src/vfs/staged.ts'
 import type { UploadStore } from '../../src/vfs/uploads.ts'
+import { lending } from './lending.ts'
 
 export interface AccountOptions {
   readonly bytes?: number | null
@@ -107,7 +108,8 @@ export async function stagedAccount(options: AccountOptions = {}): Promise<Stage
     database,
     limit: async (bytes, files = null) => books.setLimits('ada', { bytes, files }),
     letGo: () => homes.letGo('ada'),
-    session: (address = '192.0.2.1') => homes.open('ada', { session: `s${++sessions}`, address }),
+    session: async (address = '192.0.2.1') =>
+      lending(await homes.open('ada', { session: `s${++sessions}`, address })),
     async [Symbol.asyncDispose]() {
       homes[Symbol.dispose]()
       if (database.isOpen) database.close()
