@@ -3,7 +3,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { LAST_TIME, showBytes } from '../base/units.ts'
 import { virtualPath } from '../vfs/path.ts'
-import type { Entry, Stat, VirtualPath } from '../vfs/vfs.ts'
+import type { Entry, Stat, VirtualFileSystem, VirtualPath } from '../vfs/vfs.ts'
 import type { Call, Command, CommandContext } from './command.ts'
 import { failureOfEach } from './each.ts'
 import { jsonLine, jsonName } from './json.ts'
@@ -66,11 +66,20 @@ async function sorted(path: VirtualPath, { context, has }: Call): Promise<readon
   for await (const entry of entriesOf(vfs, path)) {
     if (signal.aborted) throw new OpError('ECANCELED', 'Cancelled')
     if (!has('all') && entry.name.startsWith('.')) continue
-    if (has('follow') && entry.stat.kind === 'symlink')
-      entries.push({ ...entry, stat: await statOf(context, virtualPath(entry.name, path)) })
-    else entries.push(entry)
+    entries.push(has('follow') ? await followed(entry, path, vfs) : entry)
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** What a link leads to; one that leads nowhere, or where nobody may look, stays itself. */
+async function followed(entry: Entry, folder: VirtualPath, vfs: VirtualFileSystem): Promise<Entry> {
+  if (entry.stat.kind !== 'symlink') return entry
+  try {
+    return { ...entry, stat: await vfs.stat(virtualPath(entry.name, folder)) }
+  } catch (error) {
+    if (!isOpError(error) || error.code === 'ECONNRESET') throw error
+    return entry
+  }
 }
 
 async function show(entries: readonly Entry[], folder: VirtualPath, call: Call): Promise<void> {

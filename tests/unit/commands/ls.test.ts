@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { OpError } from '../../../src/base/error.ts'
 import { asJson, timeText } from '../../../src/commands/ls.ts'
 import { virtualPath } from '../../../src/vfs/path.ts'
 import type { Stat } from '../../../src/vfs/vfs.ts'
@@ -35,4 +36,18 @@ test('ls: -F marks folders and links without a terminal, too, and with -L a link
   assert.equal((await runWords('ls', vfs)).out, 'a\ndocs\nlink\nlost\n')
   assert.equal((await runWords('ls -F', vfs)).out, 'a\ndocs/\nlink@\nlost@\n')
   assert.equal((await runWords('ls -FLa', vfs)).out, '.hidden\na\ndocs/\nlink/\nlost@\n')
+})
+
+test('ls: -L lists a link that leads through a file, or to where nobody may look, as itself', async () => {
+  const vfs = treeOf('/a')
+  vfs.symlink('a/b', virtualPath('/none'))
+  const look = vfs.stat.bind(vfs)
+  vfs.stat = (path, options) => {
+    if (path === '/none' && options?.follow !== false) throw new OpError('ENOTDIR', 'Not a folder: "/none"')
+    return look(path, options)
+  }
+
+  const { out, status } = await runWords('ls -FLa', vfs)
+
+  assert.deepEqual([out, status], ['a\nnone@\n', 0])
 })
