@@ -32,6 +32,16 @@ async function movesBothWays(server: OtherServer, proof: RegExp): Promise<void> 
   else assert.match(same.stderr, /this server cannot tell whether they are the same: add --trust-size/)
 }
 
+async function movesTrees(server: OtherServer): Promise<void> {
+  const tree = makeTree(join(server.folder, 'tree'))
+  const up = await miniftp(server, ['put', '-r', '-j', '4', 'tree', `ftp:${server.remote}/copy`])
+  const down = await miniftp(server, ['get', '-r', '-j', '4', `ftp:${server.remote}/copy`, 'again'])
+  assert.equal(up.status, 0, up.stderr)
+  assert.equal(down.status, 0, down.stderr)
+  sameTree(join(server.root, 'copy'), tree)
+  sameTree(join(server.folder, 'again'), tree)
+}
+
 async function survivesCuts(server: OtherServer): Promise<void> {
   await using proxy = await startCuttingProxy(server.port)
   const at = (name: string): string => `ftp:${server.remote === '' ? '' : `${server.remote}/`}${name}`
@@ -52,13 +62,7 @@ test('client and sshd: files, trees and cuts, verified by md5sum', { skip: witho
   await using server = await startSshd({ shell: true })
   await movesBothWays(server, /MD5 [0-9a-f]{32}/)
   await survivesCuts(server)
-  const tree = makeTree(join(server.folder, 'tree'))
-  const up = await miniftp(server, ['put', '-r', '-j', '4', 'tree', `ftp:${server.remote}/copy`])
-  const down = await miniftp(server, ['get', '-r', '-j', '4', `ftp:${server.remote}/copy`, 'again'])
-  assert.equal(up.status, 0, up.stderr)
-  assert.equal(down.status, 0, down.stderr)
-  sameTree(join(server.root, 'copy'), tree)
-  sameTree(join(server.folder, 'again'), tree)
+  await movesTrees(server)
 })
 
 test('client and sshd without a shell: moves, says what it could not verify, and resumes by size only when asked', {
@@ -86,15 +90,7 @@ for (const sessions of [1, 2])
     skip: without('sshd'),
   }, async () => {
     await using server = await startSshd({ shell: true, sessions })
-    const tree = makeTree(join(server.folder, 'tree'))
-
-    const up = await miniftp(server, ['put', '-r', '-j', '4', 'tree', `ftp:${server.remote}/copy`])
-    const down = await miniftp(server, ['get', '-r', '-j', '4', `ftp:${server.remote}/copy`, 'again'])
-
-    assert.equal(up.status, 0, up.stderr)
-    assert.equal(down.status, 0, down.stderr)
-    sameTree(join(server.root, 'copy'), tree)
-    sameTree(join(server.folder, 'again'), tree)
+    await movesTrees(server)
   })
 
 test('client and rclone serve sftp: files and cuts, verified by its md5sum', {
