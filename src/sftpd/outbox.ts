@@ -6,18 +6,26 @@ import type { VirtualPath } from '../vfs/vfs.ts'
 import { encodeOk, encodeReply, type Reply, type WrittenReply } from '../wire/replies.ts'
 import { statusOf } from '../wire/status.ts'
 
-/** Files whose refusal was told on stderr; more than that are not remembered, and so not told. */
+/** Files whose refusal was told; more than that are not remembered, and so not told. */
 const MOST_TOLD = 1024
+
+/**
+ * Clients behind which another program speaks SFTP (sftp, sshfs, restic), that may leave out what a status says. To
+ * others stderr brings nothing, and phpseclib takes it for SFTP.
+ */
+const SHOWS_STDERR = /^(?:SSH-2\.0-)?(?:OpenSSH|dropbear|PuTTY)/
 
 /** What is sent to the client, in the order of its requests; and what is told beside it when something fails. */
 export class Outbox {
   readonly port: PacketPort
   readonly #log: Log
   readonly #told = new Set<string>()
+  readonly #onStderr: boolean
 
-  constructor(port: PacketPort, log: Log) {
+  constructor(port: PacketPort, log: Log, client: string) {
     this.port = port
     this.#log = log
+    this.#onStderr = SHOWS_STDERR.test(client)
   }
 
   ok(id: number): void {
@@ -31,7 +39,7 @@ export class Outbox {
     return packet.length
   }
 
-  /** The status of a failure. A full quota or disk also goes to stderr, once a file; a failure of ours to the log. */
+  /** The status of a failure. A full quota or disk is logged once a file, and also said on stderr where that is shown; a failure of ours goes to the log. */
   fail(
     id: number,
     error: unknown,
@@ -57,6 +65,6 @@ export class Outbox {
       ...fields,
       message: escapeText(message),
     })
-    this.port.writeError(Buffer.from(`${textBytes(message)}\r\n`, 'latin1'))
+    if (this.#onStderr) this.port.writeError(Buffer.from(`${textBytes(message)}\r\n`, 'latin1'))
   }
 }

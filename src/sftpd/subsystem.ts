@@ -74,7 +74,7 @@ async function serve(
   const owners = ownersOf(vfs, account)
   const order = new Order((sink) => {
     const port = channel.packets(sink)
-    const outbox = new Outbox(port, log)
+    const outbox = new Outbox(port, log, origin.client)
     const parts = {
       vfs,
       handles,

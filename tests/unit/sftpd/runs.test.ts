@@ -128,6 +128,18 @@ test('write: a full quota is told in the status, and once a file on stderr', asy
   assert.equal(running.channel.errors, `${sentence}\r\n`)
 })
 
+// phpseclib 2 and 3 take what comes on stderr while they send for the beginning of the next answer.
+test('write: who is a program of its own for SFTP is told of a full quota in the status alone', async () => {
+  const running = await startSftp({ client: 'phpseclib_3.0' })
+  running.vfs.limit = 0
+  const handle = await openFile(running, '/a')
+
+  const [refused] = await running.answers(writeOf(1, handle, 0, 'x'))
+
+  assert.equal(refused?.type === 'status' && refused.message, 'Quota used up, no room for "/a"')
+  assert.equal(running.channel.errors, '')
+})
+
 test('a full disk is told in the status, and once a file on stderr, and logged as what it is', async () => {
   const logged: string[] = []
   const log: Log = { ...silentLog, info: (event) => void logged.push(event) }
