@@ -1,5 +1,5 @@
 import { isPromise, then } from '../base/awaitable.ts'
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { FileHandle } from './vfs.ts'
 
@@ -41,8 +41,17 @@ export function honest(file: FileHandle, path: string, durable: boolean): FileHa
     close: () =>
       then(durable ? closedDurably(file) : file.close(), () => {
         if (failed === undefined) return
-        throw new OpError('EIO', `Not all of "${shown(path)}" could be written`, { path, cause: failed })
+        throw notWhole(path, failed)
       }),
+  })
+}
+
+/** What CLOSE says of a file of which a write failed, and why: some clients, as AsyncSSH, tell of CLOSE alone. */
+export function notWhole(path: string, failed: unknown, left = ''): OpError {
+  const why = isOpError(failed) ? `: ${failed.message}` : ''
+  return new OpError('EIO', `Not all of "${shown(path)}" could be written${left}${why}`, {
+    path,
+    cause: failed,
   })
 }
 

@@ -1,7 +1,6 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
-import { OpError } from '../base/error.ts'
-import { shown } from '../base/escape.ts'
 import { fileError } from './errno.ts'
+import { notWhole } from './handle-over.ts'
 import { lengthOf } from './lent-data.ts'
 import type { OpenUploads } from './open-uploads.ts'
 import type { Partials } from './partials.ts'
@@ -178,13 +177,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
         })
       }
       if (writing.failed !== undefined) {
-        const cause = writing.failed
-        const why = leftWith(
-          new OpError('EIO', `Not all of "${shown(path)}" could be written: it stays partial`, {
-            path,
-            cause,
-          }),
-        )
+        const why = leftWith(notWhole(path, writing.failed, ', it stays partial'))
         return then(file.close(), () => {
           throw why
         })

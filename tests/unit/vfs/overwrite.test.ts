@@ -138,7 +138,7 @@ test('overwrite = in-place: a write that was refused is said again at CLOSE', as
   await file.write(bytes('abc'), 0)
   await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 3))
 
-  await refuses('EIO', () => file.close(), /Not all of "\/a" could be written/)
+  await refuses('EIO', () => file.close(), /Not all of "\/a" could be written: Quota used up: /)
 
   assert.equal(await onDisk(ada, 'a'), 'abc')
 })
