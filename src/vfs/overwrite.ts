@@ -3,7 +3,7 @@ import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Book } from '../quota/book.ts'
-import { handleOver } from './handle-over.ts'
+import { handleOver, notWhole } from './handle-over.ts'
 import { inLane, type Lane } from './inodes.ts'
 import { copied, lengthOf } from './lent-data.ts'
 import type { Loan } from './loan.ts'
@@ -67,7 +67,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   let state: 'open' | 'over' = 'open'
   /** Set aside beyond the old file's bytes, which are lent to it. */
   let reserved = staged.reserved
-  let broken = false
+  /** Why it will not be committed: a write was refused or failed. */
+  let failure: unknown
   /** A commit that came before the CLOSE. */
   let early: { readonly done: Awaitable<void> } | undefined
   /** After it: the file under its name. */
@@ -105,7 +106,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const trying = (act: () => Awaitable<void>): Awaitable<void> => {
     if (state === 'over') throw new OpError('EBADF', `"${shown(path)}" is not open`, { path })
     const failing = (error: unknown): never => {
-      broken = true
+      failure ??= error
       written.settle()
       throw error
     }
@@ -225,13 +226,9 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     behind(() => book.whenRoom(0, 1, () => (lane.last === undefined ? place() : placed())))
   const commit = (): Awaitable<void> => {
     if (state === 'over') return undefined
-    if (broken) {
+    if (failure !== undefined) {
       failed()
-      throw new OpError(
-        'EIO',
-        `"${shown(path)}" was not replaced: a part of it could not be written, the old file is whole`,
-        { path },
-      )
+      throw notWhole(path, failure, ', the old file stays')
     }
     if (!parts.durable) return placed()
     return file.sync().then(
@@ -317,7 +314,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     {
       path: { value: path },
       size: { get: () => written.size },
-      broken: { get: () => broken },
+      broken: { get: () => failure !== undefined },
       commit: { value: commitEarly },
       discard: { value: () => behind(discard) },
       share: { value: share },
