@@ -228,7 +228,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     if (state === 'over') return undefined
     if (failure !== undefined) {
       failed()
-      throw notWhole(path, failure, ', the old file stays')
+      throw notWhole(path, failure, ', the old file is whole')
     }
     if (!parts.durable) return placed()
     return file.sync().then(

@@ -387,7 +387,7 @@ test("rclone's REMOVE after a refusal removes the failed upload once, and not th
     await refuses(
       'EIO',
       () => file.close(),
-      /^Not all of "\/a" could be written, the old file stays: Quota used up: /,
+      /^Not all of "\/a" could be written, the old file is whole: Quota used up: /,
     )
 
     await who.unlink(p('/a'))
