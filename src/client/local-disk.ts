@@ -4,6 +4,7 @@ import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { type LocalFileSystem, openLocal } from '../vfs/local.ts'
 import { openPaces } from '../vfs/pace.ts'
+import { pacedBy } from '../vfs/paced-file.ts'
 import type { VirtualFileSystem } from '../vfs/vfs.ts'
 
 /** ms of slow calls before the disk is asked off the loop: nobody else waits for it here, and threads cost more. */
@@ -11,7 +12,7 @@ const PATIENCE_MS = 250
 
 /** This machine's disk below `folder` (a real path). */
 export function openDisk(folder: string): LocalFileSystem {
-  return openLocal(folder, Number.POSITIVE_INFINITY, openPaces(systemClock, PATIENCE_MS))
+  return openLocal(folder, Number.POSITIVE_INFINITY, pacedBy(openPaces(systemClock, PATIENCE_MS)))
 }
 
 /** The same, whose errors call what lies in it as a person does: by `called` in front (a byte string that ends with "/", or is empty). */

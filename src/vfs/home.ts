@@ -14,7 +14,7 @@ import { openLocal } from './local.ts'
 import { metered } from './metered.ts'
 import { forgetUploads, openUploads, uploadFiles } from './open-uploads.ts'
 import { openPaces, type Paces } from './pace.ts'
-import { type Paced, pacedFile } from './paced-file.ts'
+import { pacedBy } from './paced-file.ts'
 import { Partials } from './partials.ts'
 import { Refusals } from './refusals.ts'
 import { type SettleParts, settle, settleLeft } from './settle.ts'
@@ -138,8 +138,8 @@ export async function openHomes({
       const isNew = await told(() => makeHome(home))
       const shared = await sharedBy(account, isNew)
       const inTurn: InTurn = (work) => turns.run(account, work)
-      const paced: Paced = (file, device) => pacedFile(file, paces.of(device), inTurn)
-      const local = await told(() => openLocal(home, parts.mostDescriptor, paces, parts.inFolder, inTurn))
+      const paced = pacedBy(paces, inTurn)
+      const local = await told(() => openLocal(home, parts.mostDescriptor, paced, parts.inFolder))
       return staged(metered(local, shared), {
         ...shared,
         account,

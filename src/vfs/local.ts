@@ -2,14 +2,13 @@
 import fs from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
-import { atOnce, type InTurn } from '../base/lane.ts'
 import { errnoOf, failure, fileError } from './errno.ts'
 import { fromAfar, type InFolder } from './in-folder.ts'
 import { type Jail, openJail, type Place, type RealPath } from './jail.ts'
 import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
-import { openPaces, type Paces } from './pace.ts'
-import { type Paced, pacedFile } from './paced-file.ts'
+import { openPaces } from './pace.ts'
+import { type Paced, pacedBy } from './paced-file.ts'
 import { isWithin, namesOf } from './path.ts'
 import { isReserved } from './reserved.ts'
 import type {
@@ -39,12 +38,10 @@ export interface LocalFileSystem extends VirtualFileSystem {
 export function openLocal(
   home: string,
   mostDescriptor = Number.POSITIVE_INFINITY,
-  paces: Paces = openPaces(systemClock),
+  paced: Paced = pacedBy(openPaces(systemClock)),
   inFolder: InFolder = fromAfar,
-  inTurn: InTurn = atOnce,
 ): LocalFileSystem {
   const jail = openJail(home)
-  const paced: Paced = (file, device) => pacedFile(file, paces.of(device), inTurn)
   return {
     jail,
     open(path, flags, attrs) {

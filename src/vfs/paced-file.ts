@@ -1,8 +1,8 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import type { InTurn } from '../base/lane.ts'
+import { atOnce, type InTurn } from '../base/lane.ts'
 import type { LocalFile } from './local-file.ts'
-import type { Pace } from './pace.ts'
+import type { Pace, Paces } from './pace.ts'
 import type { FileHandle } from './vfs.ts'
 
 const readv = promisify(fs.readv)
@@ -12,11 +12,16 @@ const fstat = promisify(fs.fstat)
 /** A file that answers as the disk of that number (st_dev) has it. */
 export type Paced = (file: LocalFile, device: number) => FileHandle
 
+/** `inTurn`: for what is done off the loop. */
+export function pacedBy(paces: Paces, inTurn: InTurn = atOnce): Paced {
+  return (file, device) => pacedFile(file, paces.of(device), inTurn)
+}
+
 /**
  * An open file that answers at once while its disk does, and with promises when that is slow: then it makes its own
  * session wait, which asks one thing after another, and no other.
  */
-export function pacedFile(file: LocalFile, pace: Pace, inTurn: InTurn): FileHandle {
+function pacedFile(file: LocalFile, pace: Pace, inTurn: InTurn): FileHandle {
   /** Where the last write's bytes lay, for those of the next. */
   let memory: Buffer | undefined
 

@@ -9,6 +9,7 @@ import { Fresh } from '../../src/vfs/fresh.ts'
 import { openLocal } from '../../src/vfs/local.ts'
 import { memoryFileSystem } from '../../src/vfs/memory.ts'
 import type { Paces } from '../../src/vfs/pace.ts'
+import { pacedBy } from '../../src/vfs/paced-file.ts'
 import { permitted } from '../../src/vfs/permitted.ts'
 import type { VirtualFileSystem } from '../../src/vfs/vfs.ts'
 import { slowDisks } from '../support/staged-account.ts'
@@ -23,7 +24,7 @@ vfsContract('local, on a slow disk', () => onDisk(slowDisks))
 async function onDisk(paces?: Paces): Promise<VirtualFileSystem> {
   const home = await mkdtemp(join(tmpdir(), 'vfs-'))
   process.umask(0o022)
-  const vfs = openLocal(home, Number.POSITIVE_INFINITY, paces)
+  const vfs = openLocal(home, Number.POSITIVE_INFINITY, paces && pacedBy(paces))
   return {
     ...vfs,
     async [Symbol.asyncDispose]() {

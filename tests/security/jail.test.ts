@@ -14,6 +14,7 @@ import { isOpError } from '../../src/base/error.ts'
 import { openJail } from '../../src/vfs/jail.ts'
 import { openLocal } from '../../src/vfs/local.ts'
 import type { Pace } from '../../src/vfs/pace.ts'
+import { pacedBy } from '../../src/vfs/paced-file.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
 import type { FileHandle } from '../../src/vfs/vfs.ts'
 import { descriptorsIn } from '../support/descriptors.ts'
@@ -31,7 +32,7 @@ beforeEach(() => {
   fs.mkdirSync(join(home, 'd'), { recursive: true })
   fs.mkdirSync(join(folder, 'outside'))
   fs.writeFileSync(join(folder, 'outside', 'secret'), SECRET)
-  vfs = openLocal(home, Number.POSITIVE_INFINITY, { of: () => QUICK })
+  vfs = openLocal(home, Number.POSITIVE_INFINITY, pacedBy({ of: () => QUICK }))
 })
 afterEach(async () => {
   await vfs[Symbol.asyncDispose]()
