@@ -1,6 +1,6 @@
 import { isOpError } from '../base/error.ts'
 import { planResume, type Side } from '../transfer/resume.ts'
-import { nameOf, parentOf, virtualPath } from '../vfs/path.ts'
+import { MOST_NAME, nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Line } from './link.ts'
 import { openTarget } from './open-target.ts'
@@ -10,7 +10,6 @@ import { localMd5, statOrNone, type Try, wholeMd5 } from './transfer.ts'
 
 /** What a server refuses that lets nobody put a file beside the old one. */
 const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'ENOTSUP'])
-const MOST_NAME = 255
 
 /** Kept from one try of a replacement to the next. */
 export interface BesideMemory {

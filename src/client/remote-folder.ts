@@ -1,6 +1,6 @@
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { join } from '../vfs/path.ts'
+import { join, MOST_NAME } from '../vfs/path.ts'
 import type { DirectoryHandle, Entry, Stat, VirtualPath } from '../vfs/vfs.ts'
 import type { Name } from '../wire/replies.ts'
 import type { SftpSession } from './sftp-session.ts'
@@ -62,5 +62,5 @@ export function remoteFolder(
 
 /** A server may say anything; what is no name of one entry is not one (never '..', nothing with a '/'). */
 function isName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && name.length <= 255
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name) && name.length <= MOST_NAME
 }

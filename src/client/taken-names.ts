@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto'
 import { OpError } from '../base/error.ts'
-import { join, nameOf, parentOf } from '../vfs/path.ts'
+import { join, MOST_NAME, nameOf, parentOf } from '../vfs/path.ts'
 import type { VirtualPath } from '../vfs/vfs.ts'
 import { PART } from './transfer.ts'
-
-/** Bytes of a name, on this machine's disks. */
-const MOST_NAME = 255
 
 /** The names that a plan gives to files: no two get one, or they would be written into each other. */
 export function takenNames(leftOut: (what: string, why: OpError) => void) {

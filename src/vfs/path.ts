@@ -4,7 +4,7 @@ import type { VirtualPath } from './vfs.ts'
 
 /** Longest path and longest name, in bytes (PATH_MAX, NAME_MAX of Linux). */
 const MOST_PATH = 4096
-const MOST_NAME = 255
+export const MOST_NAME = 255
 
 export const ROOT = '/' as VirtualPath
 
