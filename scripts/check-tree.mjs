@@ -6,8 +6,8 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Folders whose every file must be told of; below them the tree names folders (`vfs/`) and files (`jail.ts`). */
-const TOLD = ['src', 'bin', 'scripts', 'bench', 'examples']
-const NOT_TOLD = /(^|\/)(node_modules|\..*|.*\.json)$/
+const TOLD = ['src', 'bin', 'native', 'scripts', 'bench', 'examples']
+const NOT_TOLD = /(^|\/)(node_modules|build|\..*|.*\.json)$/
 
 /** @returns {string[]} one sentence for each difference under `root` */
 export function differences(root) {

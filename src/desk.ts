@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Guard } from './accounts/guard.ts'
 import type { Desk } from './admin/desk.ts'
 import type { Clock } from './base/clock.ts'
@@ -23,9 +23,7 @@ export interface DeskParts {
 }
 
 /** What an admin can see of the server that runs. */
-export function openDesk({ folder: given, clock, places, process, version, ...does }: DeskParts): Desk {
-  // As in the office.
-  const folder = resolve(given)
+export function openDesk({ folder, clock, places, process, version, ...does }: DeskParts): Desk {
   const since = clock.now()
   const logOf = (time: number): string => join(folder, 'log', `${dayOf(time)}.log`)
   const lastOf = (count: number): number => (count === 0 ? Number.POSITIVE_INFINITY : -count)

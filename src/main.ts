@@ -128,7 +128,7 @@ async function serveUntilStopped(
     process,
     version: VERSION,
   })
-  const parts = { settings, office, guard, desk, clock, log, failed, process, chdir: process.chdir }
+  const parts = { settings, office, guard, desk, clock, log, failed, process }
   serving = life.use(await (crew === undefined ? serveAlone(parts) : serveByCrew(crew, parts)))
   const words = { actions: office.actions, now: clock.now, desk }
   const control = (typed: readonly string[], io: Parameters<typeof runWords>[3]) =>
@@ -151,7 +151,6 @@ async function serveAsWorker(quiet: boolean): Promise<void> {
   await work({
     process,
     umask: process.umask,
-    chdir: process.chdir,
     send: (message) => void process.send?.(message),
     onMessage: (hear) =>
       void process.on('message', (message, socket) => hear(message as Message, socket as Socket)),

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { LiveSessions } from './accounts/account.ts'
 import { type Actions, actionsOver } from './accounts/actions.ts'
 import type { Homes } from './accounts/homes.ts'
@@ -64,7 +64,7 @@ export function databaseIn(folder: string): string {
 
 /** Opens (and, the first time, fills) the database of `folder`; the caller holds its lock. */
 export async function openOffice({
-  folder: given,
+  folder,
   clock,
   live,
   demo,
@@ -75,8 +75,6 @@ export async function openOffice({
   defaultQuota,
 }: OfficeParts): Promise<Office> {
   await using undo = new AsyncDisposableStack()
-  // What is done off the loop must not depend on where the process is (inFolder).
-  const folder = resolve(given)
   const real = databaseIn(folder)
   const database = undo.adopt(openDatabase(real), (open) => open.close())
   const store = keyvOver(database, 'miniftp')

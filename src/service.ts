@@ -27,8 +27,8 @@ import { type Porch, serve } from './ssh/server.ts'
 import type { SessionHandler, SessionRequest } from './ssh/session.ts'
 import { digests } from './transfer/digest.ts'
 import type { LiveTransfers } from './transfer/live.ts'
+import { type DiskCalls, diskCalls } from './vfs/disk-calls.ts'
 import { openHomes } from './vfs/home.ts'
-import { onTheSpot } from './vfs/in-folder.ts'
 
 export interface ServiceParts {
   readonly settings: LiveSettings
@@ -42,7 +42,6 @@ export interface ServiceParts {
   readonly log: Log
   readonly failed: (error: unknown) => void
   readonly pid: number
-  readonly chdir: (folder: string) => void
   readonly listen: { readonly host: string; readonly port: number }
   /** This process is one of several that serve the VAR. */
   readonly oneOf?: OneOfSeveral
@@ -88,6 +87,13 @@ export function notOpened(log: Log): (account: string, error: unknown) => void {
   return (account, error) => log.error('home not opened', error, { account })
 }
 
+function callsFor(way: 'fast' | 'plain', log: Log): DiskCalls | undefined {
+  if (way === 'plain') return undefined
+  const { calls, why } = diskCalls()
+  if (why !== undefined) log.info('disk calls', { way: 'name by name', why })
+  return calls
+}
+
 export async function openService(parts: ServiceParts): Promise<Service> {
   const { settings, office, clock, transfers, log, guard, failed, oneOf } = parts
   const first = settings.now
@@ -109,7 +115,7 @@ export async function openService(parts: ServiceParts): Promise<Service> {
         partMs: 'keep-parts',
       }),
       mostDescriptor: firstOfReserve(descriptorLimit(), first['descriptor-reserve']),
-      inFolder: onTheSpot(parts.chdir, () => hash.threadStarts),
+      calls: callsFor(first['data-path'], log),
     }),
   )
   const fresh = { store: office.fresh, process: processName(markOf(parts.pid)) }

@@ -41,7 +41,6 @@ export interface ServingParts {
   readonly log: Log
   readonly failed: (error: unknown) => void
   readonly process: Pick<NodeJS.Process, 'pid' | 'memoryUsage'>
-  readonly chdir: (folder: string) => void
 }
 
 export async function serveAlone(parts: ServingParts): Promise<Serving> {

@@ -27,7 +27,6 @@ import type { Begin, Drain } from './workers.ts'
 export interface WorkerParts {
   readonly process: Pick<NodeJS.Process, 'pid' | 'memoryUsage' | 'version'>
   readonly umask: (mask: number) => number
-  readonly chdir: (folder: string) => void
   readonly send: (message: Message) => void
   readonly onMessage: (hear: (message: Message, socket?: Socket) => void) => void
   readonly clock: Clock
@@ -38,15 +37,7 @@ export interface WorkerParts {
 const MOST_MOVES = 20
 
 /** One of several processes behind one port: serves what it accepts, until it is told to drain. */
-export async function work({
-  process,
-  umask,
-  chdir,
-  send,
-  onMessage,
-  clock,
-  openLog,
-}: WorkerParts): Promise<void> {
+export async function work({ process, umask, send, onMessage, clock, openLog }: WorkerParts): Promise<void> {
   const answers: Answers = new Map()
   let log: Log | undefined
   const failed = (error: unknown): void => log?.error('internal error', error)
@@ -68,7 +59,6 @@ export async function work({
     await serve(begin, {
       process,
       umask,
-      chdir,
       line,
       answers,
       clock,
@@ -88,7 +78,6 @@ export async function work({
 interface Surroundings {
   readonly process: WorkerParts['process']
   readonly umask: WorkerParts['umask']
-  readonly chdir: WorkerParts['chdir']
   readonly line: Line
   readonly answers: Answers
   readonly clock: Clock
@@ -176,7 +165,6 @@ async function serve(begin: Begin, around: Surroundings): Promise<void> {
       clock,
       log,
       failed,
-      chdir: around.chdir,
       pid: process.pid,
       listen: begin.listen,
       oneOf: {

@@ -2,6 +2,7 @@ import { isPromise } from '../base/awaitable.ts'
 import { systemClock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { diskCalls } from '../vfs/disk-calls.ts'
 import { type LocalFileSystem, openLocal } from '../vfs/local.ts'
 import { openPaces } from '../vfs/pace.ts'
 import { pacedBy } from '../vfs/paced-file.ts'
@@ -12,7 +13,8 @@ const PATIENCE_MS = 250
 
 /** This machine's disk below `folder` (a real path). */
 export function openDisk(folder: string): LocalFileSystem {
-  return openLocal(folder, Number.POSITIVE_INFINITY, pacedBy(openPaces(systemClock, PATIENCE_MS)))
+  const paced = pacedBy(openPaces(systemClock, PATIENCE_MS))
+  return openLocal(folder, Number.POSITIVE_INFINITY, paced, diskCalls().calls)
 }
 
 /** The same, whose errors call what lies in it as a person does: by `called` in front (a byte string that ends with "/", or is empty). */

@@ -29,12 +29,6 @@ export interface Digests extends AsyncDisposable {
   of(account: string, file: FileHandle, range: DigestRange, signal?: AbortSignal): Promise<Uint8Array>
 }
 
-/** Those of this process. */
-export interface ThreadDigests extends Digests {
-  /** A thread starts: Node asks in it where the process is, and it fails where that cannot be said. */
-  readonly threadStarts: boolean
-}
-
 interface Job {
   readonly account: string
   readonly run: () => Promise<void>
@@ -42,8 +36,6 @@ interface Job {
 
 interface Thread {
   readonly worker: Worker
-  /** It has not come up yet. */
-  starts: boolean
   /** What it hashes, by the ids of its tasks. */
   readonly asked: Map<number, PromiseWithResolvers<Uint8Array>>
   /** Ends it, when it has had nothing to do for long. */
@@ -54,7 +46,7 @@ interface Thread {
 const IDLE = 10_000
 
 /** `threads`: at most, by default one a core. */
-export function digests({ threads: most = availableParallelism() } = {}): ThreadDigests {
+export function digests({ threads: most = availableParallelism() } = {}): Digests {
   const waiting: Job[] = []
   const busy = new Set<string>()
   const threads = new Set<Thread>()
@@ -86,11 +78,8 @@ export function digests({ threads: most = availableParallelism() } = {}): Thread
 
   function made(): Thread {
     const worker = new Worker(new URL(`./digest-worker${extname(import.meta.url)}`, import.meta.url))
-    const thread: Thread = { worker, starts: true, asked: new Map() }
+    const thread: Thread = { worker, asked: new Map() }
     threads.add(thread)
-    worker.once('online', () => {
-      thread.starts = false
-    })
     worker.once('exit', () => {
       threads.delete(thread)
       for (const asked of thread.asked.values()) asked.reject(canceled())
@@ -155,9 +144,6 @@ export function digests({ threads: most = availableParallelism() } = {}): Thread
   }
 
   return {
-    get threadStarts() {
-      return [...threads].some(({ starts }) => starts)
-    },
     of(account, file, range, signal) {
       const done = Promise.withResolvers<Uint8Array>()
       const run = async (): Promise<void> => {

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Awaitable } from '../base/awaitable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { type InTurn, Lanes, Turns } from '../base/lane.ts'
 import type { Book } from '../quota/book.ts'
+import type { DiskCalls } from './disk-calls.ts'
 import { errnoOf, fileError } from './errno.ts'
-import type { InFolder } from './in-folder.ts'
 import { Inodes } from './inodes.ts'
 import { type Jail, openJail } from './jail.ts'
 import { openLocal } from './local.ts'
@@ -42,8 +42,8 @@ export interface HomesParts {
   readonly settled?: boolean
   /** Descriptors from this number on are not for files. */
   readonly mostDescriptor?: number
-  /** How folders are listed. */
-  readonly inFolder?: InFolder
+  /** How files are opened and folders listed: without, name by name. */
+  readonly calls?: DiskCalls | undefined
 }
 
 /** May change while we run; holds for the next session, and for the next file that is replaced. */
@@ -77,14 +77,7 @@ interface Shared {
 }
 
 /** Settles first what a crash has left. */
-export async function openHomes({
-  folder: given,
-  openBook,
-  clock,
-  ...parts
-}: HomesParts): Promise<OpenHomes> {
-  // Made off the loop, wherever the process is then (inFolder).
-  const folder = resolve(given)
+export async function openHomes({ folder, openBook, clock, ...parts }: HomesParts): Promise<OpenHomes> {
   const { uploads } = parts
   const crash = settleParts({ ...parts, folder, clock })
   if (!parts.settled) await settle(crash)
@@ -139,7 +132,7 @@ export async function openHomes({
       const shared = await sharedBy(account, isNew)
       const inTurn: InTurn = (work) => turns.run(account, work)
       const paced = pacedBy(paces, inTurn)
-      const local = await told(() => openLocal(home, parts.mostDescriptor, paced, parts.inFolder))
+      const local = await told(() => openLocal(home, parts.mostDescriptor, paced, parts.calls))
       return staged(metered(local, shared), {
         ...shared,
         account,

@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync } from 'node:fs'
 import { errnoOf, failure, fileError } from './errno.ts'
-import { namesOf } from './path.ts'
-import { checkName } from './reserved.ts'
+import { namesOf, ROOT } from './path.ts'
+import { checkName, holdsReserved } from './reserved.ts'
 import type { VirtualPath } from './vfs.ts'
 
 const O_PATH = 0o10000000
@@ -40,6 +40,11 @@ export interface Jail extends Disposable {
    * of `path` come behind the one that led there.
    */
   walk<T>(path: VirtualPath, follow: boolean, use: (place: Place) => T, missing?: (behind: number) => T): T
+  /**
+   * For a call that itself stays below a folder and follows no link (DiskCalls): the open home, and the path from there.
+   * Undefined for a path that no such call is to see: the root, and what has a name of the server's own. ECANCELED.
+   */
+  below<T>(path: VirtualPath, use: (home: number, path: string) => T): T | undefined
 }
 
 /**
@@ -121,6 +126,10 @@ export function openJail(home: string): Jail {
 
   return {
     walk,
+    below(path, use) {
+      if (root === undefined) throw failure('ECANCELED', path)
+      return path === ROOT || holdsReserved(path) ? undefined : use(root, path.slice(1))
+    },
     [Symbol.dispose]() {
       if (root === undefined) return
       const closing = root
@@ -131,16 +140,12 @@ export function openJail(home: string): Jail {
 }
 
 /** What /proc/self leads to: one link less to follow for each name. */
-export const DESCRIPTORS = `/proc/${readlinkSync('/proc/self')}/fd`
+const DESCRIPTORS = `/proc/${readlinkSync('/proc/self')}/fd`
 
-/** A name in a folder that is open. */
+/** A name in a folder that is open. Node takes a string as UTF-8, and goes its shortest way with it: right while it is ASCII. */
 export function realPath(folder: number, name: string): RealPath {
-  return pathOf(`${DESCRIPTORS}/${folder}/${name}`) as RealPath
-}
-
-/** A byte string as a path for Node, which takes a string as UTF-8 and goes its shortest way with it: right while it is ASCII. */
-export function pathOf(bytes: string): string | Buffer {
-  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes
+  const path = `${DESCRIPTORS}/${folder}/${name}`
+  return (BEYOND_ASCII.test(name) ? Buffer.from(path, 'latin1') : path) as RealPath
 }
 
 const BEYOND_ASCII = /[\x80-\xff]/

@@ -19,6 +19,11 @@ export function isReserved(name: string): boolean {
   return name.startsWith(PREFIX)
 }
 
+/** Whether a name of a path (a byte string that begins with a slash) is one. */
+export function holdsReserved(path: string): boolean {
+  return path.includes(`/${PREFIX}`)
+}
+
 /** EACCES, the same whether anything bears the name or not. */
 export function checkName(name: string): void {
   if (isReserved(name))

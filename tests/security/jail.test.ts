@@ -11,18 +11,22 @@ import { afterEach, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
 import { isPromise } from '../../src/base/awaitable.ts'
 import { isOpError } from '../../src/base/error.ts'
+import type { DiskCalls } from '../../src/vfs/disk-calls.ts'
 import { openJail } from '../../src/vfs/jail.ts'
-import { openLocal } from '../../src/vfs/local.ts'
+import { type LocalFileSystem, openLocal } from '../../src/vfs/local.ts'
 import type { Pace } from '../../src/vfs/pace.ts'
 import { pacedBy } from '../../src/vfs/paced-file.ts'
 import { virtualPath } from '../../src/vfs/path.ts'
 import type { FileHandle } from '../../src/vfs/vfs.ts'
+import { builtCalls } from '../support/built-calls.ts'
 import { descriptorsIn } from '../support/descriptors.ts'
 
 const SECRET = 'the secret of somebody else'
+const RACE_SECONDS = Number(process.env.JAIL_RACE_SECONDS ?? 4)
 let folder: string
 let home: string
-let vfs: ReturnType<typeof openLocal>
+let vfs: LocalFileSystem
+let calls: DiskCalls | undefined
 const p = (text: string) => virtualPath(text)
 const NEW = { write: true, create: true, truncate: true }
 
@@ -32,12 +36,30 @@ beforeEach(() => {
   fs.mkdirSync(join(home, 'd'), { recursive: true })
   fs.mkdirSync(join(folder, 'outside'))
   fs.writeFileSync(join(folder, 'outside', 'secret'), SECRET)
-  vfs = openLocal(home, Number.POSITIVE_INFINITY, pacedBy({ of: () => QUICK }))
 })
-afterEach(async () => {
-  await vfs[Symbol.asyncDispose]()
+afterEach(() => {
   fs.rmSync(folder, { recursive: true, force: true })
 })
+
+const opened = (): LocalFileSystem =>
+  openLocal(home, Number.POSITIVE_INFINITY, pacedBy({ of: () => QUICK }), calls)
+
+/** Name by name, and by calls of the kernel where they do. */
+function both(does: string, work: () => void | Promise<void>): void {
+  for (const [how, used] of [
+    ['name by name', undefined],
+    ['by calls of the kernel', builtCalls()],
+  ] as const)
+    test(`${does}, ${how}`, { timeout: 30_000 + RACE_SECONDS * 1000 }, async () => {
+      calls = used
+      vfs = opened()
+      try {
+        await work()
+      } finally {
+        await vfs[Symbol.asyncDispose]()
+      }
+    })
+}
 
 /** Everything outside, with contents, modes and times. */
 function outside(): string {
@@ -112,7 +134,7 @@ const ways = (name: string): readonly (readonly [string, () => unknown])[] => [
   ['space', () => vfs.space(p(name))],
 ]
 
-test('jail: links that lead out, in any way and to any depth, reach nothing outside', () => {
+both('jail: links that lead out, in any way and to any depth, reach nothing outside', () => {
   const targets = [
     join(folder, 'outside', 'secret'),
     join(folder, 'outside'),
@@ -137,7 +159,7 @@ test('jail: links that lead out, in any way and to any depth, reach nothing outs
       for (const [, act] of ways(name)) {
         fs.rmSync(home, { recursive: true, force: true })
         fs.mkdirSync(join(home, 'd'), { recursive: true })
-        vfs = openLocal(home)
+        vfs = opened()
         fs.symlinkSync(target, join(home, link))
         tellsNothing(name)
         attempt(act)
@@ -146,11 +168,11 @@ test('jail: links that lead out, in any way and to any depth, reach nothing outs
       }
     }
   }
-  vfs = openLocal(home)
+  vfs = opened()
   assert.equal(outside(), before)
 })
 
-test('jail: an absolute link is read from the root of the home', () => {
+both('jail: an absolute link is read from the root of the home', () => {
   fs.mkdirSync(join(home, 'etc'))
   fs.writeFileSync(join(home, 'etc', 'passwd'), 'mine')
   fs.symlinkSync('/etc/passwd', join(home, 'l'))
@@ -160,7 +182,7 @@ test('jail: an absolute link is read from the root of the home', () => {
   file.close()
 })
 
-test('jail: a dangling link that leads out makes nothing outside', () => {
+both('jail: a dangling link that leads out makes nothing outside', () => {
   fs.symlinkSync(join(folder, 'outside', 'made'), join(home, 'l'))
   fs.symlinkSync('../outside/made', join(home, 'm'))
 
@@ -171,9 +193,7 @@ test('jail: a dangling link that leads out makes nothing outside', () => {
   assert.deepEqual(fs.readdirSync(join(folder, 'outside')), ['secret'])
 })
 
-test('jail: a FIFO, a socket and a device are refused at once, and so are links to them', {
-  timeout: 5_000,
-}, () => {
+both('jail: a FIFO, a socket and a device are refused at once, and so are links to them', () => {
   execFileSync('mkfifo', [join(home, 'fifo')])
   fs.symlinkSync('fifo', join(home, 'l'))
   if (process.getuid?.() === 0) execFileSync('mknod', [join(home, 'null'), 'c', '1', '3'])
@@ -200,6 +220,7 @@ test('jail: one that was closed goes nowhere, and closes nothing of others when 
   using other = openJail(home)
 
   assert.throws(() => jail.walk(p('/f'), true, ({ path }) => path), { code: 'ECANCELED' })
+  assert.throws(() => jail.below(p('/f'), () => 0), { code: 'ECANCELED' })
   jail[Symbol.dispose]()
 
   assert.equal(
@@ -208,7 +229,7 @@ test('jail: one that was closed goes nowhere, and closes nothing of others when 
   )
 })
 
-test('jail: 200 calls that fail leave no descriptor open', () => {
+both('jail: 200 calls that fail leave no descriptor open', () => {
   fs.symlinkSync('loop', join(home, 'loop'))
   fs.writeFileSync(join(home, 'f'), 'x')
   const before = descriptorsIn(home).length
@@ -223,7 +244,7 @@ test('jail: 200 calls that fail leave no descriptor open', () => {
 })
 
 // Forty links, each of hundreds of 'd/..', would have the loop walk for a quarter of a second at every STAT.
-test('jail: a maze of links is given up early, and leaves no descriptor open', () => {
+both('jail: a maze of links is given up early, and leaves no descriptor open', () => {
   for (let i = 0; i < 39; i++) fs.symlinkSync(`${'d/../'.repeat(700)}m${i + 1}`, join(home, `m${i}`))
   fs.symlinkSync(`${'d/'.repeat(600)}${'/'.repeat(2_000)}`, join(home, 'slashes'))
   fs.symlinkSync(`${'./'.repeat(1_500)}d`, join(home, 'm39'))
@@ -241,7 +262,7 @@ test('jail: a maze of links is given up early, and leaves no descriptor open', (
   assert.equal(descriptorsIn(home).length, before)
 })
 
-test('jail: a path of any names stays in the home', () => {
+both('jail: a path of any names stays in the home', () => {
   const name = fc.oneof(
     fc.constantFrom('..', '.', '', 'd', 'up', 'out', '...', '..d'),
     fc.string({ maxLength: 6 }),
@@ -285,57 +306,59 @@ while (Date.now() < until) for (let i = 0; i < 50; i++) turn()
 `
 
 // 60 s of it: JAIL_RACE_SECONDS=60.
-test('jail: two processes that swap folders and links get no foreign byte and make nothing outside', async () => {
-  const seconds = Number(process.env.JAIL_RACE_SECONDS ?? 4)
-  const swapper = join(folder, 'swap.mjs')
-  fs.writeFileSync(swapper, SWAPPER)
-  fs.mkdirSync(join(home, 'real'))
-  fs.writeFileSync(join(home, 'real', 'secret'), 'my own')
-  fs.symlinkSync(join(folder, 'outside'), join(home, 'link'))
-  fs.writeFileSync(join(home, 'file'), 'my own')
-  fs.symlinkSync('../outside/secret', join(home, 'filelink'))
-  const children = ['folders', 'files'].map((what) =>
-    fork(swapper, [home, join(folder, 'outside'), String(seconds), what], { execArgv: [] }),
-  )
-  await Promise.all(children.map((child) => once(child, 'message')))
-  let over = false
-  const ended = Promise.all(children.map((child) => once(child, 'exit'))).then(() => {
-    over = true
-  })
-  const place = Buffer.alloc(100)
-  let mine = 0
-  let turn = 0
-  while (!over) {
-    for (let batch = 0; batch < 200; batch++) {
-      turn += 1
-      attempt(() => {
-        const file = vfs.open(p('/real/secret'), { read: true })
-        const text = place.toString('latin1', 0, readNow(file, place))
-        file.close()
-        assert.notEqual(text, SECRET)
-        if (text === 'my own') mine += 1
-      })
-      attempt(() => {
-        const file = vfs.open(p('/file'), { read: true })
-        const text = place.toString('latin1', 0, readNow(file, place))
-        file.close()
-        assert.notEqual(text, SECRET)
-      })
-      attempt(() => vfs.setstat(p('/file'), { mode: 0o666 }))
-      attempt(() => vfs.setstat(p('/file'), { size: 3 }))
-      attempt(() => vfs.open(p('/new'), { write: true, create: true }))
-      attempt(() => vfs.open(p(`/real/new${turn % 50}`), NEW))
-      attempt(() => vfs.mkdir(p(`/link/dir${turn % 50}`)))
-      attempt(() => vfs.setstat(p('/real/secret'), { mode: 0o644 }))
+both(
+  'jail: two processes that swap folders and links get no foreign byte and make nothing outside',
+  async () => {
+    const swapper = join(folder, 'swap.mjs')
+    fs.writeFileSync(swapper, SWAPPER)
+    fs.mkdirSync(join(home, 'real'))
+    fs.writeFileSync(join(home, 'real', 'secret'), 'my own')
+    fs.symlinkSync(join(folder, 'outside'), join(home, 'link'))
+    fs.writeFileSync(join(home, 'file'), 'my own')
+    fs.symlinkSync('../outside/secret', join(home, 'filelink'))
+    const children = ['folders', 'files'].map((what) =>
+      fork(swapper, [home, join(folder, 'outside'), String(RACE_SECONDS), what], { execArgv: [] }),
+    )
+    await Promise.all(children.map((child) => once(child, 'message')))
+    let over = false
+    const ended = Promise.all(children.map((child) => once(child, 'exit'))).then(() => {
+      over = true
+    })
+    const place = Buffer.alloc(100)
+    let mine = 0
+    let turn = 0
+    while (!over) {
+      for (let batch = 0; batch < 200; batch++) {
+        turn += 1
+        attempt(() => {
+          const file = vfs.open(p('/real/secret'), { read: true })
+          const text = place.toString('latin1', 0, readNow(file, place))
+          file.close()
+          assert.notEqual(text, SECRET)
+          if (text === 'my own') mine += 1
+        })
+        attempt(() => {
+          const file = vfs.open(p('/file'), { read: true })
+          const text = place.toString('latin1', 0, readNow(file, place))
+          file.close()
+          assert.notEqual(text, SECRET)
+        })
+        attempt(() => vfs.setstat(p('/file'), { mode: 0o666 }))
+        attempt(() => vfs.setstat(p('/file'), { size: 3 }))
+        attempt(() => vfs.open(p('/new'), { write: true, create: true }))
+        attempt(() => vfs.open(p(`/real/new${turn % 50}`), NEW))
+        attempt(() => vfs.mkdir(p(`/link/dir${turn % 50}`)))
+        attempt(() => vfs.setstat(p('/real/secret'), { mode: 0o644 }))
+      }
+      await new Promise((resolve) => setImmediate(resolve))
     }
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  await ended
-  assert.ok(mine > 0, 'the race was never run')
-  assert.deepEqual(fs.readdirSync(join(folder, 'outside')), ['secret'])
-  assert.equal(fs.readFileSync(join(folder, 'outside', 'secret'), 'utf8'), SECRET)
-  assert.equal(fs.statSync(join(folder, 'outside', 'secret')).mode & 0o777, 0o644)
-})
+    await ended
+    assert.ok(mine > 0, 'the race was never run')
+    assert.deepEqual(fs.readdirSync(join(folder, 'outside')), ['secret'])
+    assert.equal(fs.readFileSync(join(folder, 'outside', 'secret'), 'utf8'), SECRET)
+    assert.equal(fs.statSync(join(folder, 'outside', 'secret')).mode & 0o777, 0o644)
+  },
+)
 
 /** However busy the machine is while the race runs. */
 const QUICK: Pace = { quick: true, now: (work) => work(), later: (work) => work() }
