@@ -37,7 +37,7 @@ export async function receive(
   await entries({ target, into: isFolder, depth: 0 }, { vfs, line, log })
 }
 
-/** Records until the end of the stream, or of the folder. */
+/** Records until the end of the stream, or of the folder: that is not answered yet. */
 async function entries(place: Place, parts: ReceiveParts): Promise<void> {
   const { depth } = place
   const { line } = parts
@@ -54,7 +54,6 @@ async function entries(place: Place, parts: ReceiveParts): Promise<void> {
       case '\x02':
         throw new OpError('ECANCELED', 'The other side gave up')
       case 'E':
-        await line.write(OK)
         if (depth > 0) return
         throw new OpError('EPROTO', 'A folder ends that never began')
       case 'T':
@@ -83,9 +82,10 @@ async function file(
   { vfs, line, log }: ReceiveParts,
 ): Promise<void> {
   const { mode, size, name } = fieldsOf(record)
-  const path = into ? join(target, name) : target
+  let path = target
   let open: FileHandle
   try {
+    if (into) path = join(target, name)
     if (!into && line.targetEndsInSlash) {
       throw new OpError('EISDIR', `"${shown(path)}" is no folder: make it first, or leave the slash out`, {
         path,
@@ -111,25 +111,31 @@ async function file(
         failed = error
       }
     }
+    if (!(await line.taken()))
+      failed ??= new OpError('EIO', `The other side could not read all of "${shown(path)}"`, { path })
   } catch (error) {
     await open.abandon()
     log.info('forced close', { path: shown(path), read: 0, written: at })
     throw error
   }
-  if ((await line.input.byte()) !== 0)
-    failed ??= new OpError('EIO', `The other side could not read all of "${shown(path)}"`, { path })
   try {
     if (failed !== undefined) await open.abandon()
-    else {
-      if (line.times) await open.setstat({ mode, ...times })
-      await open.close()
-    }
+    else await closed(open, line.times ? { mode, ...times } : undefined)
   } catch (error) {
     failed = error
   }
   log.info('close', { path: shown(path), read: 0, written: at })
   if (failed === undefined) await line.write(OK)
   else await line.warn(failed)
+}
+
+/** All of it is there, also where its mode and times cannot be set. */
+async function closed(file: FileHandle, attrs: NewAttrs | undefined): Promise<void> {
+  try {
+    if (attrs !== undefined) await file.setstat(attrs)
+  } finally {
+    await file.close()
+  }
 }
 
 async function folder(
@@ -139,13 +145,23 @@ async function folder(
   parts: ReceiveParts,
 ): Promise<void> {
   const { vfs, line } = parts
-  if (depth > 200) throw new OpError('ENAMETOOLONG', 'Folders too deep')
   const { mode, name } = fieldsOf(record)
-  const path = into ? join(target, name) : target
-  if (!(await isFolderAt(vfs, path))) await vfs.mkdir(path, mode | 0o700)
+  let path = target
+  try {
+    if (depth > 200) throw new OpError('ENAMETOOLONG', 'Folders too deep')
+    if (into) path = join(target, name)
+    if (!(await isFolderAt(vfs, path))) await vfs.mkdir(path, mode | 0o700)
+  } catch (error) {
+    return line.warn(error)
+  }
   await line.write(OK)
   await entries({ target: path, into: true, depth: depth + 1 }, parts)
-  if (line.times) await vfs.setstat(path, { mode, ...times })
+  try {
+    if (line.times) await vfs.setstat(path, { mode, ...times })
+  } catch (error) {
+    return line.warn(error)
+  }
+  await line.write(OK)
 }
 
 /** `C0644 size name` or `D0755 0 name`. The name is one name: nothing may leave the target. EPROTO. */

@@ -19,6 +19,8 @@ export interface ScpLine {
   write(bytes: Uint8Array | string): Promise<void>
   /** Tells the other side that one file went wrong; the transfer goes on. */
   warn(error: unknown): Promise<void>
+  /** Whether the other side takes what it was told of; if not, it has said why. ECANCELED when it gave up or went away. */
+  taken(): Promise<boolean>
   readonly recursive: boolean
   readonly times: boolean
   readonly targetIsFolder: boolean
@@ -40,14 +42,27 @@ export function scp({ open }: ScpParts): SessionHandler {
     try {
       const { flags, names } = wordsOf(request.type === 'exec' ? request.command : '')
       await using vfs = await open(session)
+      const input = inputOf(channel.input)
       const line: ScpLine = {
-        input: inputOf(channel.input),
+        input,
         write: (bytes) => channel.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
         async warn(error) {
           failures += 1
           if (!isOpError(error)) log.error('scp failed', error)
           else log.info('request refused', { path: error.path, code: error.code, message: error.message })
           await channel.write(Buffer.from(`\x01scp: ${textOf(error)}\n`, 'latin1'))
+        },
+        async taken() {
+          const answer = await input.byte()
+          if (answer === 0) return true
+          const sentence = answer === undefined ? undefined : await input.line()
+          if (answer !== 1)
+            throw new OpError(
+              'ECANCELED',
+              sentence === undefined ? 'The other side went away' : 'The other side gave up',
+            )
+          failures += 1
+          return false
         },
         recursive: flags.has('r'),
         times: flags.has('p'),

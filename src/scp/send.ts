@@ -1,4 +1,4 @@
-import { OpError } from '../base/error.ts'
+import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import type { Log } from '../base/log.ts'
 import { entriesOf, isPattern, nameMatcher } from '../commands/patterns.ts'
@@ -9,12 +9,13 @@ import type { ScpLine } from './scp.ts'
 
 /** `scp -f`: what `name` means (a pattern in its last part too, as a shell would expand it) to the other side. */
 export async function send(vfs: VirtualFileSystem, name: string, line: ScpLine, log: Log): Promise<void> {
-  await expectOk(line)
+  await line.taken()
   for (const path of await matches(vfs, name)) await sendOne(vfs, path, line, log)
 }
 
 async function sendOne(vfs: VirtualFileSystem, path: VirtualPath, line: ScpLine, log: Log): Promise<void> {
   let found: Stat
+  const names: string[] = []
   try {
     // It would be a record of its own. Other control characters are no part of the protocol.
     if (nameOf(path).includes('\n'))
@@ -24,12 +25,15 @@ async function sendOne(vfs: VirtualFileSystem, path: VirtualPath, line: ScpLine,
         { path },
       )
     found = await vfs.stat(path)
-    if (found.kind === 'directory' && !line.recursive)
-      throw new OpError('EISDIR', `"${shown(path)}" is a folder: send it with scp -r`, { path })
+    if (found.kind === 'directory') {
+      if (!line.recursive)
+        throw new OpError('EISDIR', `"${shown(path)}" is a folder: send it with scp -r`, { path })
+      for await (const { name } of entriesOf(vfs, path)) names.push(name)
+    }
   } catch (error) {
     return line.warn(error)
   }
-  if (found.kind === 'directory') await sendFolder(vfs, path, found, line, log)
+  if (found.kind === 'directory') await sendFolder(vfs, path, found, names.sort(), line, log)
   else await sendFile(vfs, path, line, log)
 }
 
@@ -44,54 +48,53 @@ async function sendFile(vfs: VirtualFileSystem, path: VirtualPath, line: ScpLine
   let at = 0
   try {
     const found = await file.stat()
-    await sendTimes(found, line)
+    if (!(await sendTimes(found, line))) return
     await line.write(`C${modeOf(found)} ${found.size} ${nameOf(path)}\n`)
-    await expectOk(line)
-    for await (const part of readFrom(file, 0, found.size, line.signal)) {
-      await line.write(part)
-      at += part.length
+    if (!(await line.taken())) return
+    let failed: unknown
+    try {
+      for await (const part of readFrom(file, 0, found.size, line.signal)) {
+        await line.write(part)
+        at += part.length
+      }
+      if (at < found.size)
+        failed = new OpError('EIO', `"${shown(path)}" became shorter while it was sent`, { path })
+    } catch (error) {
+      if (!isOpError(error) || line.signal.aborted) throw error
+      failed = error
     }
-    // It was cut short while we read: the other side counts on its bytes.
+    // The other side counts on its bytes.
     for (let left = found.size - at; left > 0; left -= ZEROS.length) await line.write(ZEROS.subarray(0, left))
-    if (at < found.size)
-      await line.warn(new OpError('EIO', `"${shown(path)}" became shorter while it was sent`, { path }))
-    else await line.write(new Uint8Array([0]))
-    await expectOk(line)
+    if (failed === undefined) await line.write(new Uint8Array([0]))
+    else await line.warn(failed)
+    await line.taken()
   } finally {
     await file.close()
     log.info('close', { path: shown(path), read: at, written: 0 })
   }
 }
 
+/** What is refused is left out with all that belongs to it: to the other side its bytes would be records. */
 async function sendFolder(
   vfs: VirtualFileSystem,
   path: VirtualPath,
   found: Stat,
+  names: readonly string[],
   line: ScpLine,
   log: Log,
 ): Promise<void> {
-  await sendTimes(found, line)
+  if (!(await sendTimes(found, line))) return
   await line.write(`D${modeOf(found)} 0 ${path === '/' ? '.' : nameOf(path)}\n`)
-  await expectOk(line)
-  const names: string[] = []
-  for await (const { name } of entriesOf(vfs, path)) names.push(name)
-  for (const name of names.sort()) await sendOne(vfs, virtualPath(name, path), line, log)
+  if (!(await line.taken())) return
+  for (const name of names) await sendOne(vfs, virtualPath(name, path), line, log)
   await line.write('E\n')
-  await expectOk(line)
+  await line.taken()
 }
 
-async function sendTimes({ mtime, atime }: Stat, line: ScpLine): Promise<void> {
-  if (!line.times) return
+async function sendTimes({ mtime, atime }: Stat, line: ScpLine): Promise<boolean> {
+  if (!line.times) return true
   await line.write(`T${mtime} 0 ${atime} 0\n`)
-  await expectOk(line)
-}
-
-async function expectOk({ input }: ScpLine): Promise<void> {
-  const answer = await input.byte()
-  if (answer === 0) return
-  const text = answer === undefined ? undefined : await input.line()
-  if (answer === 1) return
-  throw new OpError('ECANCELED', text === undefined ? 'The other side went away' : 'The other side gave up')
+  return line.taken()
 }
 
 async function matches(vfs: VirtualFileSystem, name: string): Promise<readonly VirtualPath[]> {

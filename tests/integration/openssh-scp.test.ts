@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { run, succeed, without } from '../support/run-client.ts'
@@ -101,3 +110,60 @@ for (const [way, flags] of [
     assert.match(stderr, /nothing/)
   })
 }
+
+/** A fresh folder of that name at both sides. */
+function both(name: string): { readonly there: string; readonly here: string } {
+  const [there, here] = [join(home, name), join(local, name)]
+  for (const folder of [there, here]) mkdirSync(folder)
+  return { there, here }
+}
+const scpIn = (cwd: string, ...args: readonly string[]) =>
+  run('scp', ['-q', '-O', '-F', server.sshConfig, ...args], { cwd })
+
+// What a file holds is no record: the bytes of one that the client refused were read by it as the next file's.
+test('scp -O: a file that the client refuses is left out with its bytes, and the others come', {
+  skip,
+}, async () => {
+  const { there, here } = both('refused-here')
+  writeFileSync(join(there, 'a'), 'C0644 5 b\nEVIL!\0')
+  for (const name of ['b', 'c']) writeFileSync(join(there, name), `good ${name}`)
+  mkdirSync(join(here, 'a'))
+
+  const { status, stderr } = await scpIn(here, 'ftp:refused-here/*', '.')
+
+  assert.equal(status, 1)
+  assert.match(stderr, /a: Is a directory/)
+  for (const name of ['b', 'c']) sameFile(join(here, name), join(there, name))
+})
+
+// Its files were put in the folder above, over others of the same names.
+test('scp -O -r: a folder that the client refuses is left out with all in it', { skip }, async () => {
+  const { there, here } = both('tree-refused-here')
+  makeTree(join(there, 'd', 'sub'))
+  writeFileSync(join(there, 'd', 'sub', 'mine'), 'theirs')
+  writeFileSync(join(there, 'd', 'z'), 'behind it')
+  mkdirSync(join(here, 'd'))
+  writeFileSync(join(here, 'd', 'mine'), 'mine')
+  writeFileSync(join(here, 'd', 'sub'), 'a file')
+
+  const { status } = await scpIn(here, '-r', 'ftp:tree-refused-here/d', '.')
+
+  assert.equal(status, 1)
+  assert.deepEqual(readdirSync(join(here, 'd')).sort(), ['mine', 'sub', 'z'])
+  assert.equal(readFileSync(join(here, 'd', 'mine'), 'utf8'), 'mine')
+})
+
+test('scp -O -r: a folder that the server refuses is left out, and what comes behind it is taken', {
+  skip,
+}, async () => {
+  const { there, here } = both('refused-there')
+  for (const name of ['one', 'three']) writeFileSync(join(here, name), name)
+  makeTree(join(here, 'two'))
+  writeFileSync(join(there, 'two'), 'a file')
+
+  const { status, stderr } = await scpIn(here, '-r', 'one', 'two', 'three', 'ftp:refused-there')
+
+  assert.equal(status, 1)
+  assert.match(stderr, /"\/refused-there\/two"/)
+  assert.deepEqual(readdirSync(there).sort(), ['one', 'three', 'two'])
+})

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isOpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import type { ScpLine } from '../../../src/scp/scp.ts'
 import { send } from '../../../src/scp/send.ts'
@@ -12,10 +12,11 @@ async function sent(name: string, vfs: TinyVfs) {
   let said = ''
   const warnings: string[] = []
   const line = {
-    input: { byte: async () => 0, line: async () => '' },
+    input: {},
     async write(bytes: Uint8Array | string) {
       said += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1')
     },
+    taken: async () => true,
     async warn(error: unknown) {
       warnings.push(isOpError(error) ? `${error.code} ${error.message}` : String(error))
     },
@@ -69,4 +70,24 @@ test('scp -f: other control characters in a name are sent as they are, as OpenSS
 
   assert.equal(said, 'C0644 4 a\rb\x1b[2J\ngood\0')
   assert.deepEqual(warnings, [])
+})
+
+test('scp -f: a file that cannot be read to its end is told behind its bytes, and the next one is sent', async () => {
+  const vfs = new TinyVfs()
+  vfs.put('/a1', 'lost')
+  vfs.put('/a2', 'good')
+  const { open } = vfs
+  vfs.open = (path, ...rest) => ({
+    ...open.call(vfs, path, ...rest),
+    ...(path === '/a1' && {
+      read() {
+        throw new OpError('EIO', 'The disk failed')
+      },
+    }),
+  })
+
+  const { said, warnings } = await sent('a*', vfs)
+
+  assert.equal(said, 'C0644 4 a1\n\0\0\0\0C0644 4 a2\ngood\0')
+  assert.deepEqual(warnings, ['EIO The disk failed'])
 })
