@@ -65,6 +65,14 @@ static int told(int descriptor, double *to) {
   return -error;
 }
 
+// Whether the lowest free descriptor is below `most`, so that nothing need be unmade.
+static int is_room(int folder, int most) {
+  int lowest = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+  if (lowest < 0) return 0;
+  close(lowest);
+  return lowest < most;
+}
+
 // As open(2) of exactly the inode that was looked at: nothing else that bears the name by then is opened.
 static int open_regular(int folder, const char *path, int access, double *to) {
   int inode = open_below(folder, path, O_PATH | O_NOFOLLOW, 0);
@@ -89,7 +97,15 @@ static int list(struct lent *lent, int folder, int most) {
   if (size < LARGEST_ENTRY) size = LARGEST_ENTRY;
   for (;;) {
     long got = syscall(SYS_getdents64, folder, entries, size);
-    if (got <= 0) return got < 0 ? -errno : 0;
+    if (got < 0) {
+      // A folder that was removed is at its end, as for readdir(3).
+      if (errno == ENOENT) return 0;
+      // FUSE and others know longer names than NAME_MAX.
+      if (errno != EINVAL || size == MOST_ENTRIES) return -errno;
+      size = MOST_ENTRIES;
+      continue;
+    }
+    if (got == 0) return 0;
     int count = 0;
     uint8_t *name_to = lent->names;
     for (long at = 0; at < got;) {
@@ -119,7 +135,7 @@ static int list(struct lent *lent, int folder, int most) {
 struct asked {
   struct lent *lent;
   int32_t folder;
-  int32_t number[2];
+  int32_t number[3];
   char path[MOST_PATH];
 };
 
@@ -129,8 +145,8 @@ static int number_of(napi_env env, napi_value value, int32_t *to) {
 
 // FOLDER PATH NUMBER… as bytes of latin1. 0, or the errno of what was not given as it must be.
 static int path_call(napi_env env, napi_callback_info info, struct asked *asked, size_t numbers) {
-  size_t count = 4, length;
-  napi_value given[4];
+  size_t count = 5, length;
+  napi_value given[5];
   void *lent;
   if (napi_get_cb_info(env, info, &count, given, NULL, &lent) != napi_ok || count < 2 + numbers) return -EINVAL;
   asked->lent = lent;
@@ -151,7 +167,8 @@ static napi_value answer(napi_env env, int number) {
 
 static napi_value make_call(napi_env env, napi_callback_info info) {
   struct asked asked;
-  int result = path_call(env, info, &asked, 2);
+  int result = path_call(env, info, &asked, 3);
+  if (result == 0 && !is_room(asked.folder, asked.number[2])) result = -EMFILE;
   if (result == 0) {
     uint64_t flags = (uint32_t)asked.number[0] | O_CREAT | O_EXCL | O_NOFOLLOW;
     result = open_below(asked.folder, asked.path, flags, (uint32_t)asked.number[1]);

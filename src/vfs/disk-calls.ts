@@ -16,8 +16,8 @@ export interface Opened {
  * whoever walks by name finds out which.
  */
 export interface DiskCalls {
-  /** Makes a file that is not there yet. `access`: O_WRONLY …; `mode`: its permission bits. */
-  make(folder: number, path: string, access: number, mode: number): Opened | undefined
+  /** Makes a file that is not there yet. `access`: O_WRONLY …; `mode`: its permission bits. None where its descriptor would not be below `most`. */
+  make(folder: number, path: string, access: number, mode: number, most: number): Opened | undefined
   /** Opens a regular file; nothing else is opened, not even for a moment. */
   open(folder: number, path: string, access: number): Opened | undefined
   /** What bears the name, a link itself; null if nothing does. */
@@ -31,7 +31,7 @@ export interface Addon {
   /** What a file is, field by field, one file after another; then how many bytes of `names` are filled. */
   readonly numbers: Float64Array
   readonly names: Uint8Array
-  make(folder: number, path: string, access: number, mode: number): number
+  make(folder: number, path: string, access: number, mode: number, most: number): number
   open(folder: number, path: string, access: number): number
   look(folder: number, path: string): number
   list(folder: number, most: number): number
@@ -67,6 +67,8 @@ export function callsOver(load: () => Addon): Loaded {
 }
 
 const AT_FDCWD = -100
+/** Of a C int. */
+const LARGEST = 2 ** 31 - 1
 const NOTHING = -constants.errno.ENOENT
 
 function callsOf(addon: Addon): DiskCalls {
@@ -75,7 +77,8 @@ function callsOf(addon: Addon): DiskCalls {
   const opened = (descriptor: number): Opened | undefined =>
     descriptor < 0 ? undefined : { descriptor, stat: statFrom(numbers, 0) }
   return {
-    make: (folder, path, access, mode) => opened(addon.make(folder, path, access, mode)),
+    make: (folder, path, access, mode, most) =>
+      opened(addon.make(folder, path, access, mode, Math.min(most, LARGEST))),
     open: (folder, path, access) => opened(addon.open(folder, path, access)),
     look(folder, path) {
       const found = addon.look(folder, path)

@@ -23,7 +23,8 @@ export function openFolder(
   let list: Lister
   try {
     keepReserve(folder, mostDescriptor)
-    list = calls === undefined ? byName(folder) : atOnce(folder, calls)
+    // Whoever may not go into it is told so here, even where no name is in it.
+    list = calls?.look(folder, '.') ? atOnce(folder, calls) : byName(folder)
   } catch (error) {
     fs.closeSync(folder)
     throw error

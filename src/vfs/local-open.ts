@@ -40,7 +40,7 @@ export function filesIn({ jail, mostDescriptor, paced, calls }: FilesParts): Ope
     const { path, flags, access, mode } = asked
     if (calls === undefined) return undefined
     return jail.below(path, (home, below) => {
-      const made = flags.create ? calls.make(home, below, access, mode) : undefined
+      const made = flags.create ? calls.make(home, below, access, mode, mostDescriptor) : undefined
       if (made !== undefined)
         return orUndone(asked, made.descriptor, made.stat, () =>
           jail.walk(path, false, ({ real }) => fs.unlinkSync(real)),

@@ -63,11 +63,11 @@ test('disk calls: what they tell of anything is what Node tells', () => {
 })
 
 test('disk calls: a file is made once, with the rights that were asked for, and opened as what it is', () => {
-  const made = calls.make(root, 'd/new', O_WRONLY, 0o640)
+  const made = calls.make(root, 'd/new', O_WRONLY, 0o640, 1000)
   assert.ok(made)
   fs.writeSync(made.descriptor, 'written')
   fs.closeSync(made.descriptor)
-  assert.equal(calls.make(root, 'd/new', O_WRONLY, 0o640), undefined)
+  assert.equal(calls.make(root, 'd/new', O_WRONLY, 0o640, 1000), undefined)
   const opened = calls.open(root, 'd/new', O_RDONLY)
   assert.ok(opened)
   assert.equal(fs.readFileSync(opened.descriptor, 'utf8'), 'written')
@@ -75,6 +75,17 @@ test('disk calls: a file is made once, with the rights that were asked for, and 
   assert.deepEqual(opened.stat, statOf(fs.statSync(join(home, 'd/new'))))
   assert.equal(opened.stat.mode & 0o777, 0o640 & ~process.umask())
   assert.deepEqual([made.stat.ino, made.stat.size], [opened.stat.ino, 0])
+})
+
+// To unmake it at the end of a deep path would take more descriptors than were left.
+test('disk calls: nothing is made where its descriptor would be one of the reserve', () => {
+  const lowest = fs.openSync('/', 'r')
+  fs.closeSync(lowest)
+  assert.equal(calls.make(root, 'd/reserved', O_WRONLY, 0o600, lowest), undefined)
+  assert.equal(fs.existsSync(join(home, 'd/reserved')), false)
+  const made = calls.make(root, 'd/reserved', O_WRONLY, 0o600, lowest + 1)
+  assert.equal(made?.descriptor, lowest)
+  fs.closeSync(lowest)
 })
 
 test('disk calls: no link is followed, no way leads out, and nothing but a file is opened', () => {
@@ -97,7 +108,7 @@ test('disk calls: no link is followed, no way leads out, and nothing but a file 
   ])
     assert.equal(calls.open(root, path, O_RDONLY), undefined, path.slice(0, 40))
   for (const path of ['link/new', 'link', '../new', '/new', 'd/e/last', 'd/\0', `${'./'.repeat(3000)}new`])
-    assert.equal(calls.make(root, path, O_WRONLY, 0o600), undefined, path.slice(0, 40))
+    assert.equal(calls.make(root, path, O_WRONLY, 0o600, 1000), undefined, path.slice(0, 40))
   for (const path of ['link/e', '../x', '/', '', 'd\0']) assert.equal(calls.look(root, path), undefined, path)
   assert.equal(calls.look(root, 'd/none'), null)
   assert.equal(descriptorsIn(home).length, before)
@@ -149,6 +160,17 @@ test('disk calls: a tree lists as many names as are asked for at most, and none 
   assert.throws(() => tree.open(p('/many/.miniftp-staged-x/y'), { write: true, create: true }), {
     code: 'EACCES',
   })
+})
+
+test('disk calls: a folder that is removed while it is listed is at its end, as without them', async () => {
+  for (const used of [undefined, calls]) {
+    fs.mkdirSync(join(home, 'removed'))
+    await using tree = openLocal(home, undefined, undefined, used)
+    const list = await tree.openDirectory(p('/removed'))
+    fs.rmdirSync(join(home, 'removed'))
+    assert.deepEqual(await list.read(10), [])
+    await list.close()
+  }
 })
 
 test('disk calls: what cannot be listed says why in Node’s words', () => {
