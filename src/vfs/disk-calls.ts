@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
+import { errnoOf } from './errno.ts'
 import { statFrom } from './local-stat.ts'
 import type { Entry, Stat } from './vfs.ts'
 
@@ -55,21 +56,25 @@ export function diskCalls(): Loaded {
 /** Tries whether the kernel lets them through. */
 export function callsOver(load: () => Addon): Loaded {
   let addon: Addon
+  let tried: number
   try {
     addon = load()
-  } catch {
-    return { why: 'the addon in native/ was not built' }
+    // No folder has it below itself: whoever keeps to that has heeded it. (Of the working directory nothing is asked: it may be root's.)
+    tried = addon.look(AT_FDCWD, '/')
+  } catch (error) {
+    if (errnoOf(error) === 'MODULE_NOT_FOUND') return { why: 'the addon in native/ was not built' }
+    return { why: `the addon in native/ cannot be loaded: ${error instanceof Error ? error.message : error}` }
   }
+  if (tried === OUTSIDE) return { calls: callsOf(addon) }
   // Kernels before 5.6 do not know it, and some containers keep it from who runs in them.
-  const tried = addon.look(AT_FDCWD, '.')
-  if (tried < 0) return { why: `openat2 is refused here (${getSystemErrorName(tried)})` }
-  return { calls: callsOf(addon) }
+  return { why: `openat2 is refused here (${tried < 0 ? getSystemErrorName(tried) : 'it goes anywhere'})` }
 }
 
 const AT_FDCWD = -100
 /** Of a C int. */
 const LARGEST = 2 ** 31 - 1
 const NOTHING = -constants.errno.ENOENT
+const OUTSIDE = -constants.errno.EXDEV
 
 function callsOf(addon: Addon): DiskCalls {
   const { numbers } = addon

@@ -240,12 +240,40 @@ test('disk calls: a thread has memory of its own', async () => {
 
 test('disk calls: why there are none is said', () => {
   const missing = callsOver(() => {
-    throw new Error('no such file')
+    throw Object.assign(new Error('no such file'), { code: 'MODULE_NOT_FOUND' })
   })
   assert.deepEqual(missing, { why: 'the addon in native/ was not built' })
-  const refusing = { look: () => -38 } as unknown as Addon
-  assert.deepEqual(
-    callsOver(() => refusing),
-    { why: 'openat2 is refused here (ENOSYS)' },
+  const torn = join(home, 'torn.node')
+  fs.writeFileSync(torn, fs.readFileSync(ADDON).subarray(0, 100))
+  assert.match(
+    callsOver(() => createRequire(import.meta.url)(torn)).why ?? '',
+    /^the addon in native\/ cannot be loaded: /,
   )
+  for (const [answer, why] of [
+    [-38, 'ENOSYS'],
+    [0, 'it goes anywhere'],
+  ] as const)
+    assert.deepEqual(
+      callsOver(() => ({ look: () => answer }) as unknown as Addon),
+      { why: `openat2 is refused here (${why})` },
+    )
+})
+
+// `cd; miniftpd serve` as root, for a VAR of somebody else.
+test('disk calls: they are had where the working directory is closed to the server', () => {
+  const locked = join(home, 'locked')
+  fs.mkdirSync(locked, 0o700)
+  const text = `
+    const { callsOver } = await import(${JSON.stringify(import.meta.resolve('../../../src/vfs/disk-calls.ts'))})
+    const { createRequire } = await import('node:module')
+    const addon = createRequire(${JSON.stringify(ADDON)})(${JSON.stringify(ADDON)})
+    process.chdir(${JSON.stringify(locked)})
+    if (process.getuid() === 0) process.seteuid(65534)
+    else (await import('node:fs')).chmodSync('.', 0)
+    process.stdout.write(callsOver(() => addon).why ?? 'had')`
+  const said = execFileSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', text], {
+    encoding: 'utf8',
+  })
+  fs.chmodSync(locked, 0o700)
+  assert.equal(said, 'had')
 })
