@@ -96,10 +96,10 @@ async function file(
     return line.warn(error)
   }
   log.info('open', { path: shown(path), flags: 'WRITE,CREATE,TRUNCATE', mode: mode.toString(8) })
-  await line.write(OK)
   let at = 0
   let failed: unknown
   try {
+    await line.write(OK)
     for await (const part of line.input.bytes(size)) {
       if (failed !== undefined) continue
       try {

@@ -9,8 +9,14 @@ import { memorySession } from '../../support/memory-channel.ts'
 import { TinyVfs } from '../../support/tiny-vfs.ts'
 
 /** What a sender of these bytes is answered, who waits for nothing, and the exit status. */
-async function received(vfs: TinyVfs, sent: string, command = 'scp -rt /', bytesAtATime = 7) {
+async function received(
+  vfs: TinyVfs,
+  sent: string,
+  command = 'scp -rt /',
+  { bytesAtATime = 7, mostAnswers = Number.POSITIVE_INFINITY } = {},
+) {
   let said = ''
+  let answers = 0
   const bytes = Buffer.from(sent, 'latin1')
   async function* input(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += bytesAtATime) yield bytes.subarray(at, at + bytesAtATime)
@@ -18,6 +24,7 @@ async function received(vfs: TinyVfs, sent: string, command = 'scp -rt /', bytes
   const channel = {
     input: input(),
     write: async (written: Uint8Array) => {
+      if (++answers > mostAnswers) throw new OpError('ECANCELED', 'The channel is closed')
       said += Buffer.from(written).toString('latin1')
     },
   }
@@ -73,6 +80,13 @@ test('scp -p: a file whose times cannot be set is stored and closed', async () =
   assert.deepEqual(vfs.calls.slice(-1), ['close /good'])
 })
 
+test('scp -t: a file that the sender goes away from before it hears of it is closed', async () => {
+  const vfs = new TinyVfs()
+  await assert.rejects(received(vfs, 'C0644 4 good\ngood\0', 'scp -t /', { mostAnswers: 1 }))
+
+  assert.deepEqual(vfs.calls.slice(-1), ['abandon /good'])
+})
+
 const FILE = 'good\0'
 const NOTHING: readonly string[] = [
   'C0644 -1 a\n',
@@ -124,7 +138,7 @@ test('scp -t: a name that is too long is refused by itself', async () => {
 test('scp -t: folders that nest without end are refused at a depth, and made no further', async () => {
   const vfs = new TinyVfs()
   vfs.mkdir(virtualPath('/box'))
-  const { status } = await received(vfs, 'D0755 0 d\n'.repeat(10_000), 'scp -rt /box', 4096)
+  const { status } = await received(vfs, 'D0755 0 d\n'.repeat(10_000), 'scp -rt /box', { bytesAtATime: 4096 })
 
   assert.equal(status, 1)
   assert.ok(names(vfs).length <= 204, String(names(vfs).length))
