@@ -20,16 +20,28 @@ export interface IncomingParts {
   readonly log: (event: string, fields: Readonly<Record<string, string | number>>) => void
 }
 
+/** So many sentences are kept: a sender may offer files without end. */
+const MOST_REFUSALS = 1_000
+
 type Proof = (bytes: number) => Promise<number | undefined>
 
-/**
- * Where files that a terminal sends go. What is not taken, or not whole, is said in `refusals`, and the others go on.
- * `brokenOff`: whether one was refused that the sender had begun with.
- */
-export function storageIn(parts: IncomingParts): Storage & { readonly brokenOff: boolean } {
+/** Where files that a terminal sends go. What is not taken, or not whole, is said in `refusals`, and the others go on. */
+export interface Incoming extends Storage {
+  /** Whether one was refused that the sender had begun with. */
+  readonly brokenOff: boolean
+  /** How many more were refused than there are sentences for. */
+  readonly untold: number
+}
+
+export function storageIn(parts: IncomingParts): Incoming {
   const { vfs, refusals } = parts
   let count = 0
   let brokenOff = false
+  let untold = 0
+  const refuse = (sentence: string): void => {
+    if (refusals.length < MOST_REFUSALS) refusals.push(sentence)
+    else untold += 1
+  }
 
   async function open(file: IncomingFile, path: VirtualPath, proof: Proof): Promise<WantedFile> {
     const there = await statOf(vfs, path)
@@ -46,7 +58,7 @@ export function storageIn(parts: IncomingParts): Storage & { readonly brokenOff:
       from,
       refused(error, bytes) {
         brokenOff = true
-        refusals.push(notStored(path, error, isNew ? bytes : 0))
+        refuse(notStored(path, error, isNew ? bytes : 0))
       },
     })
     if (there !== undefined && file.resume && there.size > 0)
@@ -67,6 +79,9 @@ export function storageIn(parts: IncomingParts): Storage & { readonly brokenOff:
     get brokenOff() {
       return brokenOff
     },
+    get untold() {
+      return untold
+    },
     async open(file, proof) {
       let path: VirtualPath | undefined
       try {
@@ -75,7 +90,7 @@ export function storageIn(parts: IncomingParts): Storage & { readonly brokenOff:
         return await open(file, path, proof)
       } catch (error) {
         if (!isOpError(error) || error.code === 'ECANCELED') throw error
-        refusals.push(path !== undefined && isNoRoom(error) ? notStored(path, error, 0) : error.message)
+        refuse(path !== undefined && isNoRoom(error) ? notStored(path, error, 0) : error.message)
         return undefined
       }
     },

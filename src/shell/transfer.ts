@@ -176,6 +176,8 @@ export function terminalTransfer(terminal: Terminal, parts: TransferParts): Term
       if (count > 0 || refusals.length === 0)
         await say(`${count === 1 ? 'One file' : `${count} files`} stored`)
       for (const sentence of refusals) await say(sentence)
+      const { untold } = storage
+      if (untold > 0) await say(`${untold} more ${untold === 1 ? 'was' : 'were'} not stored`)
     },
   }
 }

@@ -57,6 +57,7 @@ export class FrameReader {
   /** The next header that is whole; what lies before it is passed over. `onNoise` sees each byte that is. */
   async header(ms: number, onNoise?: (byte: number) => void): Promise<Header | undefined> {
     for (;;) {
+      this.#passOver(onNoise)
       let byte = await this.#raw(ms)
       if (byte === undefined) return undefined
       if (byte !== PAD) {
@@ -75,6 +76,16 @@ export class FrameReader {
       if (body === undefined) continue
       this.#wide = format === BINARY32
       return { type: body[0]!, position: body.readUInt32LE(1), flags: body[4]! }
+    }
+  }
+
+  /** Up to where a header may begin, as far as its chunk is here: no promise a byte for the rest of a file that was refused. */
+  #passOver(onNoise?: (byte: number) => void): void {
+    while (this.#buffered && this.#chunk[this.#at] !== PAD) {
+      const byte = this.#chunk[this.#at++]!
+      if (byte === ZDLE) this.#cancelled()
+      else this.#cancels = 0
+      onNoise?.(byte)
     }
   }
 

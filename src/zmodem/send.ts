@@ -82,7 +82,8 @@ async function sendFile(
     Buffer.from(`\0${size} ${Math.floor(mtime).toString(8)} ${mode.toString(8)} 0 1 ${size}\0`, 'latin1'),
   ])
   const wanted = await offer(line, writer, info, file, signal)
-  for (let from = wanted.from; from !== undefined; ) {
+  for (let from: Place | undefined = wanted.from; from !== undefined; ) {
+    if (from === SKIPPED) return UNWANTED
     if (from > size)
       throw new OpError(
         'EINVAL',
@@ -92,6 +93,11 @@ async function sendFile(
   }
   return wanted
 }
+
+/** Where a receiver wants the file from; or the rest of it not at all. */
+type Place = number | typeof SKIPPED
+const SKIPPED = 'skipped'
+const UNWANTED: SentFile = { from: undefined, proved: false }
 
 /** Where the receiver wants it from. */
 async function offer(
@@ -110,7 +116,7 @@ async function offer(
     for (;;) {
       const answer = await line.reader.header(PATIENCE_MS)
       if (answer?.type === Frame.rpos) return { from: answer.position, proved: answer.position <= proved }
-      if (answer?.type === Frame.skip) return { from: undefined, proved: false }
+      if (answer?.type === Frame.skip) return UNWANTED
       if (answer?.type === Frame.crc) {
         proved = answer.position === 0 ? Number.POSITIVE_INFINITY : answer.position
         await line.write(hexHeader(Frame.crc, await prefixCrc(file, answer.position, signal)))
@@ -126,7 +132,7 @@ async function offer(
   throw new OpError('EIO', 'The receiver does not answer')
 }
 
-/** The bytes from `from` on. Undefined when the receiver has them all, else where it wants them again. */
+/** The bytes from `from` on. Undefined when the receiver has them all, else from where it wants them again. */
 async function stream(
   line: ZmodemLine,
   writer: FrameWriter,
@@ -135,7 +141,7 @@ async function stream(
   from: number,
   size: number,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<Place | undefined> {
   let at = from
   let unanswered = 0
   writer.header(Frame.data, from)
@@ -175,14 +181,14 @@ async function stream(
     if (answer === undefined) {
       writer.header(Frame.eof, at)
       await line.write(writer.take())
-    } else if (answer.type === Frame.rinit || answer.type === Frame.skip) return undefined
+    } else if (answer.type === Frame.rinit) return undefined
     else if (answer.type !== Frame.ack) return positionOf(answer, at)
   }
   throw new OpError('EIO', 'The receiver does not answer')
 }
 
 /** A receiver that lost its way asks for the same place more than once. */
-async function lastPosition(line: ZmodemLine, first: Header, otherwise: number): Promise<number> {
+async function lastPosition(line: ZmodemLine, first: Header, otherwise: number): Promise<Place> {
   let position = positionOf(first, otherwise)
   while (line.reader.pending) {
     const more = await line.reader.header(0)
@@ -200,8 +206,9 @@ async function patiently({ reader }: ZmodemLine): Promise<Header> {
   throw new OpError('EIO', 'The receiver does not answer')
 }
 
-function positionOf(answer: Header, otherwise: number): number {
+function positionOf(answer: Header, otherwise: Place): Place {
   if (answer.type === Frame.rpos) return answer.position
+  if (answer.type === Frame.skip) return SKIPPED
   if (gaveUp(answer)) throw new OpError('ECANCELED', 'The receiver gave up')
   return otherwise
 }

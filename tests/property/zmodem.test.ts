@@ -98,6 +98,18 @@ test('zmodem: random bytes end, and five CANs cancel', async () => {
   await assert.rejects(readerOf(CANCEL, []).header(0), (error) => isOpError(error, 'ECANCELED'))
 })
 
+test('zmodem: five CANs cancel in what is passed over, too, wherever the line cuts it; fewer do not', async () => {
+  const noise = Buffer.from('what is left of a file \x18\x18\x18\x18 that was refused')
+  await fc.assert(
+    fc.asyncProperty(cuts, async (at) => {
+      const over = Buffer.concat([noise, hexHeader(Frame.rpos, 77)])
+      assert.deepEqual(await readerOf(over, at).header(0), { type: Frame.rpos, position: 77, flags: 0 })
+      const cancelled = readerOf(Buffer.concat([noise, CANCEL, over]), at)
+      await assert.rejects(cancelled.header(0), (error) => isOpError(error, 'ECANCELED'))
+    }),
+  )
+})
+
 test('zmodem: a subpacket longer than 64 KiB is damaged, and not kept to its end', async () => {
   const writer = new FrameWriter(false, true)
   writer.header(Frame.data, 0)

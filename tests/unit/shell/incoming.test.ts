@@ -136,3 +136,14 @@ test('zmodem: what is there is left alone, unless it is to be replaced; a folder
   assert.deepEqual(forced.refusals, ['"/folder" is a folder'])
   assert.equal(await onDisk(ada, 'a'), 'new')
 })
+
+test('zmodem: a sender that offers files without end fills no memory by what is said of them', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const { send, storage, refusals } = sender(vfs)
+
+  for (let offered = 0; offered < 1_250; offered++) assert.equal(await send('..'), undefined)
+
+  assert.equal(refusals.length, 1_000)
+  assert.equal(storage.untold, 250)
+})

@@ -95,3 +95,11 @@ test('zmodem send: one that does not say goodbye is not waited for for ever', as
   assert.deepEqual(await sent, [{ from: 0, proved: true }])
   assert.equal(written.filter((bytes) => bytes.equals(FIN)).length, TRIES)
 })
+
+test('zmodem send: a receiver that skips the file in its midst gets no more of it, and has not been sent it', async () => {
+  const skip = hexHeader(Frame.skip)
+  const { sent, written } = send([hexHeader(Frame.rpos, 0), skip, FIN], 'x'.repeat(1_000_000))
+
+  assert.deepEqual(await sent, [{ from: undefined, proved: false }])
+  assert.ok(written.length < 8, `${written.length} frames`)
+})
