@@ -3,8 +3,9 @@
 // Does nothing when an addon for this ABI is there: `npx` runs it too, and must not rebuild under a running server.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -64,19 +65,31 @@ function build({ what, without, folder, addon: name, recipe, args, flags }) {
   }
   const gyp = process.env.npm_config_node_gyp
   if (!gyp) return tell('run it through npm: npm run prepare')
-  const headers = dirname(dirname(process.execPath))
-  const words = ['rebuild', ...args]
-  if (existsSync(join(headers, 'include/node/node.h'))) words.push(`--nodedir=${headers}`)
-  else words.push(`--target=${process.version}`)
   // node-gyp takes npm's settings before its arguments: a nodedir in ~/.npmrc would give the headers of another Node.
   const { npm_config_nodedir: _, ...env } = process.env
   if (flags !== undefined) env.CXXFLAGS = `${env.CXXFLAGS ?? ''} ${flags}`
-  const run = spawnSync(process.execPath, [gyp, ...words], { cwd: folder, encoding: 'utf8', env })
+  const run = withHeaders((where) =>
+    spawnSync(process.execPath, [gyp, 'rebuild', ...args, where], { cwd: folder, encoding: 'utf8', env }),
+  )
   if (run.status === 0 && loads(addon)) return writeFileSync(stamp, built)
   const reason = `${run.stderr ?? ''}`
     .split('\n')
     .find((line) => /ERR! (stack|not found|find)|error:/.test(line))
   tell(reason?.replace(/^.*ERR!\s*(stack)?\s*/, '') ?? 'node-gyp failed, or built it for another Node')
+}
+
+/** Those that came with our Node, or what to fetch. A path with a space is taken apart in gyp's makefiles: it gets another name meanwhile. */
+function withHeaders(work) {
+  const headers = dirname(dirname(process.execPath))
+  if (!existsSync(join(headers, 'include/node/node.h'))) return work(`--target=${process.version}`)
+  if (!/\s/.test(headers)) return work(`--nodedir=${headers}`)
+  const folder = mkdtempSync(join(tmpdir(), 'miniftp-headers-'))
+  try {
+    symlinkSync(headers, join(folder, 'node'))
+    return work(`--nodedir=${join(folder, 'node')}`)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 /** An addon built with other headers is there, and falls back to JavaScript without a word. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { PROJECT } from '../support/start-server.ts'
 
 const crypto = createRequire(import.meta.url).resolve('ssh2/lib/protocol/crypto.js')
 
@@ -27,4 +31,37 @@ test('addon: a cipher that nobody has any more does not take the process along',
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
 
   assert.equal(stdout, 'survived\n', stderr.slice(0, 500))
+})
+
+/** npm's own; it tells where that is to what it runs. */
+const gyp =
+  process.env.npm_config_node_gyp ?? '/usr/lib/node_modules/npm/node_modules/node-gyp/bin/node-gyp.js'
+const node = dirname(dirname(process.execPath))
+const skip =
+  !existsSync(gyp) || !existsSync(join(node, 'include')) || spawnSync('g++', ['--version']).status !== 0
+    ? 'no node-gyp, headers or g++'
+    : false
+
+// gyp's makefiles took the path of the headers apart, and the sentence was to install a compiler, which was there.
+test('addon: it is built in a folder whose name has a space', { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'miniftp addon-'))
+  try {
+    for (const part of ['scripts', 'native'])
+      cpSync(join(PROJECT, part), join(folder, part), {
+        recursive: true,
+        filter: (path) => !path.endsWith('/build'),
+      })
+    mkdirSync(join(folder, 'node/bin'), { recursive: true })
+    cpSync(join(node, 'include'), join(folder, 'node/include'), { recursive: true })
+    cpSync(process.execPath, join(folder, 'node/bin/node'))
+    const env = { ...process.env, npm_config_node_gyp: gyp }
+
+    const words = [join(folder, 'scripts/build-addon.mjs')]
+    const { stderr } = spawnSync(join(folder, 'node/bin/node'), words, { encoding: 'utf8', env })
+
+    assert.equal(stderr, '')
+    assert.ok(existsSync(join(folder, 'native/build/Release/disk.node')))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
