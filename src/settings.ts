@@ -134,7 +134,9 @@ export const SETTINGS = {
   ciphers: oneOf('fastest', 'client')
     .default('fastest')
     .describe('fastest of those a client names, or what the client likes best: client'),
-  'data-path': oneOf('fast', 'plain').default('fast').describe('fast, or plain: through the streams of ssh2'),
+  'data-path': oneOf('fast', 'plain')
+    .default('fast')
+    .describe('fast, or plain: through the streams of ssh2, and no openat2'),
   workers: z
     .union([z.literal('auto'), whole(1, 256, '')], { error: 'write a whole number from 1 to 256, or auto' })
     .default(1)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { PROJECT } from '../support/start-server.ts'
+import { PROJECT, startServer } from '../support/start-server.ts'
 
 const crypto = createRequire(import.meta.url).resolve('ssh2/lib/protocol/crypto.js')
 
@@ -64,4 +64,14 @@ test('addon: it is built in a folder whose name has a space', { skip }, () => {
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+test('addon: a server that does without says so in its log', async () => {
+  await using server = await startServer({ args: ['--data-path', 'plain'] })
+  await server.stop()
+
+  const log = readdirSync(join(server.var, 'log')).map((day) =>
+    readFileSync(join(server.var, 'log', day), 'utf8'),
+  )
+  assert.match(log.join(''), /"way":"name by name","why":"it is turned off","event":"disk calls"/)
 })
