@@ -20,8 +20,8 @@ export interface Inode extends Lane {
   unlinked: boolean
   /** To an overwrite that is under way: at least this much stays charged, whatever is cut off the file. */
   lent?: Lent
-  /** Another file took its last name: those who have it open go on reading it, and what they would write were nowhere. */
-  overwritten?: boolean
+  /** Its last name is another file's by now, or nobody's: those who have it open go on reading it, and what they would write were nowhere. */
+  nameless?: 'replaced' | 'removed'
   /** It was replaced, and there was no room to keep its bytes for those who read it: their handles end. */
   replaced?: boolean
   /** What each of its handles does then. */
@@ -45,6 +45,11 @@ interface Lent {
 /** What a handle is told whose file another has replaced. ESTALE. */
 export function replacedMeanwhile(path: string): OpError {
   return new OpError('ESTALE', 'Replaced meanwhile, open it again', { path })
+}
+
+/** The same of one that another session has removed. */
+export function removedMeanwhile(path: string): OpError {
+  return new OpError('ESTALE', 'Removed meanwhile, put it again', { path })
 }
 
 /** The inodes of one account that are open now, over all its sessions. */
@@ -87,10 +92,10 @@ export class Inodes {
     return true
   }
 
-  /** Another file took its last name: nothing is written into it any more. */
-  overwrite(stat: Stat): void {
+  /** It has lost its last name: nothing is written into it any more. */
+  lose(stat: Stat, how: NonNullable<Inode['nameless']>): void {
     const inode = this.find(stat)
-    if (inode !== undefined) inode.overwritten = true
+    if (inode !== undefined) inode.nameless = how
   }
 
   /** Its last name is gone and its bytes are no longer charged: its handles end, so that nothing holds them on the disk. */

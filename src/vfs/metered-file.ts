@@ -9,6 +9,7 @@ import {
   type Inodes,
   inLane,
   type Proof,
+  removedMeanwhile,
   replacedMeanwhile,
 } from './inodes.ts'
 import { copied, lengthOf } from './lent-data.ts'
@@ -75,7 +76,8 @@ export function meteredFile(opened: Opened): FileHandle {
     return inLane(inode, () =>
       book.whenRoom(Math.max(0, bytes() - inode.size), 0, () => {
         checkThere()
-        if (inode.overwritten) throw replacedMeanwhile(path)
+        if (inode.nameless === 'replaced') throw replacedMeanwhile(path)
+        if (inode.nameless === 'removed') throw removedMeanwhile(path)
         return change()
       }),
     )

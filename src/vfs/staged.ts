@@ -79,10 +79,14 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
   const overwrites = staging(vfs, parts, stat, inPlace)
   const { named, own, settled } = overwrites
 
-  /** The last name of a file. */
-  function gone(found: Stat): void {
+  /** The last name of a file is another one's by now, or nobody's. */
+  function gone(found: Stat, how: 'replaced' | 'removed'): void {
     partials.unmark(found)
     writers.unnamed(found)
+    // What we write in it ourselves is left alone, as in POSIX. Others are told: it would be under no name.
+    if (files.isOurs(found) || here.writers(found) > 0) return
+    writers.end(found, how === 'removed' ? 'removed' : 'newer')
+    inodes.lose(found, how)
   }
 
   function open(path: VirtualPath, flags: OpenFlags, attrs?: NewAttrs): Awaitable<FileHandle> {
@@ -293,14 +297,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
     return then(vfs.rename(from, to, options), () => {
       const isSame = source !== undefined && target !== undefined && keyOf(source) === keyOf(target)
       if (isSame || was === undefined || is === undefined) return
-      if (target?.kind === 'file' && target.nlink === 1) {
-        gone(target)
-        // What we write in it ourselves is left alone, as in POSIX. Others are told: it would be under no name.
-        if (!files.isOurs(target) && here.writers(target) === 0) {
-          writers.end(target)
-          inodes.overwrite(target)
-        }
-      }
+      if (target?.kind === 'file' && target.nlink === 1) gone(target, 'replaced')
       // It is renamed, whether or not a full disk takes that down.
       unlessFull(() => (source?.kind === 'directory' ? shelved.renamed(was, is) : shelved.moved(was, is)))
     })
@@ -318,7 +315,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       }
       if (found === undefined && target !== undefined && shelved.dropPart(target)) return
       return then(vfs.unlink(path), () => {
-        if (found?.nlink === 1) gone(found)
+        if (found?.kind === 'file' && found.nlink === 1) gone(found, 'removed')
         if (target !== undefined) shelved.dropPart(target)
       })
     })

@@ -66,10 +66,10 @@ export function substitute(
   // It is replaced, whether or not a full disk takes that down.
   unlessFull(() => partials.unmark(current))
   // Who writes it hears of it: a CLOSE that says OK would be of what is under no name.
-  if (current.nlink === 1) writers.end(current)
+  if (current.nlink === 1) writers.end(current, 'newer')
   if (held !== undefined && shelved.keep(held, path, current.size)) return
   if (holders === undefined || current.nlink > 1) return
-  holders.overwritten = true
+  holders.nameless = 'replaced'
   if (freed <= book.free) {
     book.take(freed, path)
     holders.unlinked = true

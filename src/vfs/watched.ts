@@ -42,7 +42,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     throw error
   }
   const check = (): void => {
-    if (writing.taken) throw takenOver(path)
+    if (writing.taken) throw takenOver(path, writing.taken)
   }
   /** Of what makes or breaks the content. */
   const after = <T>(act: () => Awaitable<T>, done: () => void): Awaitable<T> => {
@@ -170,10 +170,11 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     close() {
       if (!open) return file.close()
       open = false
-      if (writing.taken) {
+      const { taken } = writing
+      if (taken) {
         leave()
         return then(file.close(), () => {
-          throw takenOver(path)
+          throw takenOver(path, taken)
         })
       }
       if (writing.failed !== undefined) {

@@ -1,5 +1,6 @@
 import { type Awaitable, isPromise } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
+import { removedMeanwhile } from './inodes.ts'
 import { keyOf } from './partials.ts'
 import type { Inode } from './uploads.ts'
 import type { FileHandle } from './vfs.ts'
@@ -12,13 +13,15 @@ export interface Writing {
   readonly slot: Slot
   /** Of whom any can cut the hole off. */
   readonly handles: Set<FileHandle>
-  /** A newer upload goes on with it. */
-  taken: boolean
+  /** It is nobody's any more: a newer upload goes on with it, or has its name; or it was removed. */
+  taken: false | Taken
   /** What a write failed of. */
   failed: unknown
   /** Changes on their way to a slow disk, of which `written` does not know yet. */
   underWay: number
 }
+
+export type Taken = 'newer' | 'removed'
 
 /** Who writes the unfinished files of one account, in this process. */
 export class Writers {
@@ -64,12 +67,12 @@ export class Writers {
     this.find(inode)?.slot.free()
   }
 
-  /** Another file took its name, and nothing holds its bytes: the disk may give its number to a new one. */
-  end(inode: Inode): void {
+  /** Its name is another file's, or nobody's, and nothing holds its bytes: the disk may give its number to a new one. */
+  end(inode: Inode, how: Taken): void {
     const writing = this.find(inode)
     if (writing === undefined) return
     this.#open.delete(keyOf(inode))
-    writing.taken = true
+    writing.taken = how
     writing.slot.free()
   }
 
@@ -80,14 +83,14 @@ export class Writers {
     const { cut, size } = writing.written
     const [handle] = writing.handles
     // Until it is cut it is nobody's, and known: whoever looks meanwhile sees what will be left.
-    writing.taken = true
+    writing.taken = 'newer'
     writing.session = {}
     const over = (): true => {
-      this.end(inode)
+      this.end(inode, 'newer')
       return true
     }
     const failed = (error: unknown): never => {
-      this.end(inode)
+      this.end(inode, 'newer')
       throw error
     }
     try {
@@ -101,6 +104,8 @@ export class Writers {
   }
 }
 
-export function takenOver(path: string): OpError {
+/** What its writer is told. ESTALE. */
+export function takenOver(path: string, how: Taken): OpError {
+  if (how === 'removed') return removedMeanwhile(path)
   return new OpError('ESTALE', 'Taken over by a newer upload', { path })
 }

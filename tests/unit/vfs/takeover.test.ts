@@ -238,6 +238,44 @@ test('two writers: an upload whose name another one has taken is told, by WRITE 
   }
 })
 
+// Its CLOSE said that all was done, of bytes that nothing leads to.
+test('two writers: what another session removes while it is written is told, by WRITE and by CLOSE', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  const REMOVED = /^Removed meanwhile, put it again$/
+  const [file, closed] = [await one.open(p('/new'), NEW), await one.open(p('/new'), NEW)]
+  await file.write(bytes('first'), 0)
+  await two.unlink(p('/new'))
+
+  await refuses('ESTALE', () => file.write(bytes('!'), 5), REMOVED)
+  await refuses('ESTALE', () => file.close(), REMOVED)
+  await refuses('ESTALE', () => closed.close(), REMOVED)
+
+  for (const flags of [UNTRUNCATED, { write: true, append: true }, { read: true, write: true }]) {
+    await put(two, '/old', 'the old')
+    const old = await one.open(p('/old'), flags)
+    await two.unlink(p('/old'))
+    await refuses('ESTALE', () => old.write(bytes('x'), 0), REMOVED)
+    await refuses('EIO', () => old.close())
+  }
+  await balanced(ada)
+})
+
+test('two writers: what the session itself removes it may go on writing, as in POSIX', async () => {
+  await using ada = await stagedAccount({ bytes: 1000 })
+  const vfs = await ada.session()
+  for (const flags of [NEW, { read: true, write: true }]) {
+    if (flags !== NEW) await put(vfs, '/a', 'the old')
+    const file = await vfs.open(p('/a'), flags)
+
+    await vfs.unlink(p('/a'))
+
+    await file.write(bytes('a'), 0)
+    await file.close()
+  }
+  await balanced(ada)
+})
+
 test('two writers: a rename over what the session itself writes leaves that alone, as in POSIX', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
