@@ -23,8 +23,8 @@ export interface OverwriteParts {
   readonly durable: boolean
   /** Puts the staged file in its place. On an error nothing is changed. */
   readonly place: (id: string, size: number, reserved: number, path: VirtualPath) => void
-  /** Opens the file under its name. */
-  readonly reopen: (path: VirtualPath) => Awaitable<FileHandle>
+  /** Opens the file under its name, which is `whole`: or not before its CLOSE. */
+  readonly reopen: (path: VirtualPath, whole: boolean) => Awaitable<FileHandle>
   /** It is over, committed or not. */
   readonly over: () => void
   /** It failed, and its CLOSE said so. */
@@ -48,7 +48,7 @@ export interface Overwrite extends FileHandle {
   readonly size: number
   /** A write was refused or failed: it will not be committed. */
   readonly broken: boolean
-  /** Commits before the CLOSE: a rename or remove means the file as this session sees it. The handle goes on with it. */
+  /** Commits before the CLOSE: a rename or remove means the file as this session sees it. The handle goes on with it, partial until then. */
   commit(): Awaitable<void>
   /**
    * One handle more on it, which `appends`, or has `changed` it already. The first CLOSE of one by which it was changed
@@ -76,6 +76,8 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   /** Handles that are open on it. */
   let handles = 1
   let closed = false
+  /** By its first handle: not whole. */
+  let abandoned = false
   /** On a slow disk what changes it takes its time: the next thing comes behind it. */
   const lane: Lane = {}
   const inTurn = <T>(act: () => Awaitable<T>): Awaitable<T> => inLane(lane, act)
@@ -259,10 +261,11 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     close() {
       gone()
       if (below !== undefined) return handles === 0 ? below.close() : undefined
-      if (handles > 0) return commitEarly()
+      if (handles > 0) return commitEarly(true)
       return early === undefined ? behind(commit) : early.done
     },
     abandon() {
+      abandoned ||= !closed
       gone()
       return behind(() => {
         if (below === undefined) return void interrupt()
@@ -274,11 +277,12 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     if (!closed) handles -= 1
     closed = true
   }
-  const commitEarly = (): Awaitable<void> => {
+  /** `whole`: a CLOSE says that it is. */
+  const commitEarly = (whole: boolean): Awaitable<void> => {
     if (early !== undefined) return early.done
     const reopened = (): Awaitable<void> =>
-      then(parts.reopen(path), (opened) => {
-        if (handles === 0) return opened.abandon()
+      then(parts.reopen(path, whole), (opened) => {
+        if (handles === 0) return abandoned ? opened.abandon() : opened.close()
         below = opened
       })
     try {
@@ -298,7 +302,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       {
         handle,
         isOver: () => below !== undefined || (state === 'over' && early === undefined),
-        commit: commitEarly,
+        commit: () => commitEarly(true),
         leave() {
           handles -= 1
           return handles === 0 ? below : undefined
@@ -315,7 +319,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
       path: { value: path },
       size: { get: () => written.size },
       broken: { get: () => failure !== undefined },
-      commit: { value: commitEarly },
+      commit: { value: () => commitEarly(false) },
       discard: { value: () => behind(discard) },
       share: { value: share },
       append: { value: append },

@@ -76,7 +76,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       throw error
     }
   }
-  const overwrites = staging(vfs, parts, stat, inPlace)
+  const overwrites = staging(vfs, parts, stat, inPlace, files.begun)
   const { named, own, settled } = overwrites
 
   /** The last name of a file is another one's by now, or nobody's. */

@@ -48,12 +48,13 @@ export interface Staging {
   abandon(): Promise<void>
 }
 
-/** `inPlace`: a handle on a file under its name, as any other of this session. */
+/** `inPlace`: a handle on a file under its name, as any other of this session; `unfinished`: on one that is not whole before its CLOSE. */
 export function staging(
   vfs: VirtualFileSystem,
   parts: StageParts,
   stat: SubstituteParts['stat'],
   inPlace: (file: FileHandle, path: VirtualPath) => FileHandle,
+  unfinished: (file: FileHandle, path: VirtualPath) => FileHandle,
 ): Staging {
   const { account, shelf, shelved, partials, store, openUploads, book, inodes, writers, refusals, sender } =
     parts
@@ -146,7 +147,8 @@ export function staging(
         durable: parts.durable !== 'never',
         place: (id, size, reserved) =>
           substitute(id, size, reserved, path, { shelf, shelved, partials, book, inodes, writers, stat }),
-        reopen: (at) => then(vfs.open(at, { read: true, write: true }), (file) => inPlace(file, at)),
+        reopen: (at, whole) =>
+          then(vfs.open(at, { read: true, write: true }), (file) => (whole ? inPlace : unfinished)(file, at)),
         over: () => mine.delete(path),
         failed: () => store.addFailed(account, path, sender, parts.now() + FAILED_MS),
       },

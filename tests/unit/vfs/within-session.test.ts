@@ -6,6 +6,7 @@ import { stagedAccount } from '../../support/staged-account.ts'
 import {
   balanced,
   bytes,
+  isPartial,
   NEW,
   onDisk,
   openUnder,
@@ -181,6 +182,32 @@ test('within the session: after a rename has committed it, the handle goes on wi
   assert.equal((await vfs.stat(p('/b'))).mode & 0o777, 0o640)
   await balanced(ada)
   await file.close()
+})
+
+// What broke off behind a rename was shown as a whole file.
+test('within the session: what a rename has committed is partial until its CLOSE', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  for (const [name, flags] of [
+    ['/a', NEW],
+    ['/scp', UNTRUNCATED],
+  ] as const) {
+    await put(vfs, name, 'the old')
+    const [cut, whole] = [await vfs.open(p(name), flags), `${name}2`]
+    await cut.write(bytes('the new one, its'), 0)
+    await vfs.rename(p(name), p('/b'), { replace: true })
+    assert.ok(await isPartial(other, '/b'))
+    await cut.abandon()
+    assert.ok(await isPartial(other, '/b'))
+
+    await put(vfs, whole, 'the old')
+    const closed = await vfs.open(p(whole), flags)
+    await closed.write(bytes('the new'), 0)
+    await vfs.rename(p(whole), p('/c'), { replace: true })
+    await closed.close()
+    assert.ok(!(await isPartial(other, '/c')))
+  }
+  await balanced(ada)
 })
 
 test('within the session: a link to what is staged stays a link, and what is done to it is done to the link', async () => {
