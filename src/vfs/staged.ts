@@ -124,7 +124,7 @@ export function staged(vfs: VirtualFileSystem, parts: StageParts): StagedFileSys
       // What this session writes in place would be lost with the old file.
       if (stages && here.writers(found) === 0) return overwrites.open(now(vfs.realpath(path)), found, flags)
       return then(vfs.open(path, flags, attrs), (file) =>
-        empty ? files.begun(file, path) : inPlace(file, path),
+        empty || here.writers(found) === 0 ? files.begun(file, path) : inPlace(file, path),
       )
     }
     const target = now(vfs.realpath(path))

@@ -130,6 +130,26 @@ test('overwrite = in-place: the old file is cut at OPEN, written, and not kept',
   await balanced(ada)
 })
 
+// Broken off, the beginning of a file was shown as a whole one.
+for (const [where, overwrite] of [
+  ['of two names', 'staged'],
+  ['= in-place', 'in-place'],
+] as const)
+  test(`overwrite: what is written in place from its TRUNC on is partial until CLOSE (${where})`, async () => {
+    await using ada = await stagedAccount({ overwrite })
+    const [vfs, other] = [await ada.session(), await ada.session()]
+    await put(vfs, '/a', 'the old')
+    if (overwrite === 'staged') await vfs.link(p('/a'), p('/b'))
+
+    await interrupted(vfs, '/a', 'the new one, its')
+    assert.ok(await isPartial(other, '/a'))
+    await put(vfs, '/a', 'the new one')
+
+    assert.ok(!(await isPartial(other, '/a')))
+    assert.equal(await onDisk(ada, overwrite === 'staged' ? 'b' : 'a'), 'the new one')
+    await balanced(ada)
+  })
+
 test('overwrite = in-place: a write that was refused is said again at CLOSE', async () => {
   await using ada = await stagedAccount({ overwrite: 'in-place', bytes: 10 })
   const vfs = await ada.session()
@@ -138,7 +158,11 @@ test('overwrite = in-place: a write that was refused is said again at CLOSE', as
   await file.write(bytes('abc'), 0)
   await refuses('EDQUOT', () => file.write(bytes('x'.repeat(20)), 3))
 
-  await refuses('EIO', () => file.close(), /Not all of "\/a" could be written: Quota used up: /)
+  await refuses(
+    'EIO',
+    () => file.close(),
+    /Not all of "\/a" could be written, it stays partial: Quota used up: /,
+  )
 
   assert.equal(await onDisk(ada, 'a'), 'abc')
 })
