@@ -166,7 +166,7 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const discard = (): void => {
     if (state === 'over') return
     book.release(reserved)
-    shelf.remove(id, path)
+    shelf.remove(id, shelved.nameOf(id, path))
     void file.abandon()
     shelved.end(id)
     over()
@@ -185,12 +185,13 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
   const interrupt = (): boolean => {
     if (state === 'over') return false
     const size = cutOff()
+    const name = shelved.nameOf(id, path)
     try {
       void file.abandon()
       loan.end()
-      const kept = shelved.interrupt(id, path, size, reserved)
-      if (kept) refusals.keptPart(path, book.free)
-      else shelf.remove(id, path)
+      const kept = shelved.interrupt(id, name, size, reserved)
+      if (kept) refusals.keptPart(name, book.free)
+      else shelf.remove(id, name)
       return kept
     } finally {
       over()
@@ -211,11 +212,13 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     try {
       parts.place(id, written.size, reserved, path)
     } catch (error) {
+      const name = shelved.nameOf(id, path)
       const kept = interrupt()
       if (!isOpError(error, 'ENOENT')) throw error
+      const goOn = name === path ? ', make the folder again to go on' : ` of "${shown(name)}"`
       throw new OpError(
         'ENOENT',
-        `The folder of "${shown(path)}" is gone${kept ? ': what was sent is kept as a part, make the folder again to go on' : ''}`,
+        `The folder of "${shown(path)}" is gone${kept ? `: what was sent is kept as a part${goOn}` : ''}`,
         { path, cause: error },
       )
     }

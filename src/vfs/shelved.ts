@@ -45,6 +45,8 @@ const HELD_MS = 60_000
  */
 export class Shelved {
   readonly #parts: ShelvedParts
+  /** For which names the overwrites under way here are by now: folders above them may have been renamed. */
+  readonly #names = new Map<string, VirtualPath>()
   /** Overwrites that are over, and still written down as open. */
   readonly #ended = new Set<string>()
 
@@ -128,6 +130,11 @@ export class Shelved {
     }
   }
 
+  /** For which name the overwrite `id`, begun for `path`, is by now: it goes along with the folder, and what lies beside its target with it. */
+  nameOf(id: string, path: VirtualPath): VirtualPath {
+    return this.#names.get(id) ?? path
+  }
+
   /** An overwrite begins to be staged as `id`. An interrupted one of the name is given up. */
   begin(id: string, path: VirtualPath): void {
     this.dropPart(path)
@@ -137,6 +144,7 @@ export class Shelved {
   /** It is over: committed, or given up. What a full disk does not take down is taken down with a later one, or by the next start. */
   end(id: string): void {
     const { account, store } = this.#parts
+    this.#names.delete(id)
     this.#ended.add(id)
     for (const one of this.#ended) {
       if (!unlessFull(() => store.removeShelved(account, one))) return
@@ -151,6 +159,7 @@ export class Shelved {
   interrupt(id: string, path: VirtualPath, size: number, reserved: number): boolean {
     const { book, clock, owner, rules } = this.#parts
     const { partMs } = rules
+    this.#names.delete(id)
     if (partMs > 0 && size > 0) {
       const part = { id, kind: 'part', path, size, until: clock.now() + partMs, owner } as const
       let kept = false
@@ -212,10 +221,10 @@ export class Shelved {
   /** A folder was renamed, by its real names: what was for names in it is for the same names there. */
   renamed(from: VirtualPath, to: VirtualPath): void {
     const { account, store } = this.#parts
-    for (const file of store.shelved(account)) {
-      if (!isWithin(file.path, from)) continue
-      store.putShelved(account, { ...file, path: `${to}${file.path.slice(from.length)}` as VirtualPath })
-    }
+    const there = (path: VirtualPath): VirtualPath => `${to}${path.slice(from.length)}` as VirtualPath
+    for (const [id, path] of this.#names) if (isWithin(path, from)) this.#names.set(id, there(path))
+    for (const file of store.shelved(account))
+      if (isWithin(file.path, from)) store.putShelved(account, { ...file, path: there(file.path) })
   }
 
   /**
@@ -266,6 +275,7 @@ export class Shelved {
   #open(id: string, path: VirtualPath): void {
     const { account, store, owner } = this.#parts
     store.putShelved(account, { id, kind: 'open', path, size: 0, until: 0, owner })
+    this.#names.set(id, path)
   }
 
   /** Onto the list, `more` of its bytes reserved now. Whether there was room. */

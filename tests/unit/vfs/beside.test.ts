@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
 import { measure } from '../../../src/vfs/measure.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { interrupted, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
+import { bytes, interrupted, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
 
 test('another device: what lies beside its target and is written down nowhere is swept when the home is counted', {
   skip: existsSync('/dev/shm') ? false : 'no second device here',
@@ -156,6 +156,40 @@ test('another device: parts and kept files go along to the folder into which the
     assert.equal(await onDisk(ada, 'e/b'), 'another')
     await vfs.restore(p('/e/b'))
     assert.equal(await onDisk(ada, 'e/b'), 'the new one')
+  } finally {
+    await rm(homes, { recursive: true, force: true })
+  }
+})
+
+// Its bytes were on the disk and in no book, and kept the folder from being removed.
+test('another device: of an overwrite whose folder is renamed meanwhile nothing is left there unseen', {
+  skip: existsSync('/dev/shm') ? false : 'no second device here',
+}, async () => {
+  const homes = await mkdtemp('/dev/shm/homes-')
+  try {
+    await using ada = await stagedAccount({ homes, bytes: 100 })
+    const [vfs, other] = [await ada.session(), await ada.session()]
+    await vfs.mkdir(p('/d'))
+    for (const name of ['/d/a', '/d/b', '/d/c']) await put(vfs, name, 'the old')
+    const [closed, cut, refused] = [
+      await vfs.open(p('/d/a'), NEW),
+      await vfs.open(p('/d/b'), NEW),
+      await vfs.open(p('/d/c'), NEW),
+    ]
+    for (const file of [closed, cut, refused]) await file.write(bytes('the new one'), 0)
+    await refuses('EDQUOT', () => refused.write(bytes('x'.repeat(100)), 11))
+    await other.rename(p('/d'), p('/e'), { replace: false })
+
+    await refuses('ENOENT', () => closed.close())
+    await cut.abandon()
+    await vfs.unlink(p('/e/c'))
+    for (const name of ['/e/a', '/e/b']) await vfs.unlink(p(name))
+    await refused.abandon()
+    await vfs.rmdir(p('/e'))
+
+    assert.deepEqual(await readdir(ada.home), [])
+    const { used, reserved } = ada.book.usage
+    assert.deepEqual({ used, reserved }, { used: 0, reserved: 0 })
   } finally {
     await rm(homes, { recursive: true, force: true })
   }

@@ -359,15 +359,38 @@ test('interrupted overwrite: a folder that is gone at CLOSE keeps the part', asy
   await put(vfs, '/d/a', 'the old')
   const file = await vfs.open(p('/d/a'), NEW)
   await file.write(bytes('the new'), 0)
+  await other.unlink(p('/d/a'))
+  await other.rmdir(p('/d'))
+
+  await refuses(
+    'ENOENT',
+    () => file.close(),
+    /folder .* is gone: .* as a part, make the folder again to go on$/,
+  )
+
+  await vfs.mkdir(p('/d'))
+  await (await vfs.resume(p('/d/a'), 7)).close()
+  assert.equal(await onDisk(ada, 'd/a'), 'the new')
+  await balanced(ada)
+})
+
+test('interrupted overwrite: its part follows a folder that another session has renamed meanwhile', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  await vfs.mkdir(p('/d'))
+  for (const name of ['/d/a', '/d/b']) await put(vfs, name, 'the old')
+  const [closed, cut] = [await vfs.open(p('/d/a'), NEW), await vfs.open(p('/d/b'), NEW)]
+  for (const file of [closed, cut]) await file.write(bytes('the new'), 0)
   await other.rename(p('/d'), p('/e'), { replace: false })
 
-  await refuses('ENOENT', () => file.close(), /folder .* is gone: what was sent is kept as a part/)
+  await refuses('ENOENT', () => closed.close(), /folder .* is gone: .* kept as a part of "\/e\/a"$/)
+  await cut.abandon()
 
-  assert.equal(await onDisk(ada, 'e/a'), 'the old')
-  assert.deepEqual(
-    vfs.shelved().map(({ kind, size }) => ({ kind, size })),
-    [{ kind: 'part', size: 7 }],
-  )
+  for (const name of ['e/a', 'e/b']) {
+    assert.equal(await onDisk(ada, name), 'the old')
+    await (await vfs.resume(p(`/${name}`), 7)).close()
+    assert.equal(await onDisk(ada, name), 'the new')
+  }
   await balanced(ada)
 })
 
