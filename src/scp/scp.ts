@@ -1,6 +1,7 @@
 import type { Awaitable } from '../base/awaitable.ts'
 import { isOpError, OpError } from '../base/error.ts'
-import { textBytes } from '../base/escape.ts'
+import { escapeText, shown, textBytes } from '../base/escape.ts'
+import type { Log } from '../base/log.ts'
 import { splitWords } from '../commands/words.ts'
 import type { Session, SessionHandler } from '../ssh/session.ts'
 import { virtualPath } from '../vfs/path.ts'
@@ -48,8 +49,7 @@ export function scp({ open }: ScpParts): SessionHandler {
         write: (bytes) => channel.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
         async warn(error) {
           failures += 1
-          if (!isOpError(error)) log.error('scp failed', error)
-          else log.info('request refused', { path: error.path, code: error.code, message: error.message })
+          noteRefusal(error, log)
           await channel.write(Buffer.from(`\x01scp: ${textOf(error)}\n`, 'latin1'))
         },
         async taken() {
@@ -75,11 +75,18 @@ export function scp({ open }: ScpParts): SessionHandler {
       return failures === 0 ? 0 : 1
     } catch (error) {
       if (session.signal.aborted) return 130
-      if (!isOpError(error)) log.error('scp failed', error)
+      noteRefusal(error, log)
       await channel.write(Buffer.from(`\x02scp: ${textOf(error)}\n`, 'latin1'))
       return 1
     }
   }
+}
+
+function noteRefusal(error: unknown, log: Log): void {
+  if (isOpError(error)) {
+    const { path, code, message } = error
+    log.info('request refused', { path: path && shown(path), code, message: escapeText(message) })
+  } else log.error('scp failed', error)
 }
 
 /** One line of at most 500 bytes: the other side prints it. */

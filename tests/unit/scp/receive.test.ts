@@ -28,14 +28,15 @@ async function received(
       said += Buffer.from(written).toString('latin1')
     },
   }
+  const logged: (readonly [string, unknown])[] = []
   const session = {
     ...memorySession().session,
-    log: silentLog,
+    log: { ...silentLog, info: (event: string, fields?: object) => void logged.push([event, fields]) },
     request: { type: 'exec', command, pty: undefined },
     channel: channel as unknown as Session['channel'],
   } satisfies Session
   const status = await scp({ open: () => vfs })(session)
-  return { said, status }
+  return { said, status, logged }
 }
 
 const names = (vfs: TinyVfs): readonly string[] => [...vfs.nodes.keys()].sort()
@@ -85,6 +86,21 @@ test('scp -t: a file that the sender goes away from before it hears of it is clo
   await assert.rejects(received(vfs, 'C0644 4 good\ngood\0', 'scp -t /', { mostAnswers: 1 }))
 
   assert.deepEqual(vfs.calls.slice(-1), ['abandon /good'])
+})
+
+test('scp -t: what is refused is logged, by names as they are shown, and so is what ends it', async () => {
+  const vfs = new TinyVfs()
+  const name = Buffer.from('größe\x1b').toString('latin1')
+  vfs.put(`/${name}`, 'old')
+  const { logged } = await received(vfs, `D0755 0 ${name}\nE\n`)
+
+  assert.deepEqual(
+    logged.map(([event, fields]) => [event, { ...(fields as object), message: undefined }]),
+    [
+      ['request refused', { path: '/größe\\u{1b}', code: 'EEXIST', message: undefined }],
+      ['request refused', { path: undefined, code: 'EPROTO', message: undefined }],
+    ],
+  )
 })
 
 const FILE = 'good\0'
