@@ -21,9 +21,10 @@ const HEAD = 1 + 4 + 4 + 256 + 8 + 4
 
 const NONE: readonly Uint8Array[] = []
 
-/** Memory that is kept to be used again has at least so many bytes; and so many pieces of it are kept. */
+/** More than so many bytes are copied into pieces of a size, which are used again; so many of them are kept for that. */
 const WORTH_KEEPING = 32 * 1024
-const MOST_FREE = 2
+const PIECE = 256 * 1024
+const MOST_FREE = 4
 
 /**
  * Cuts a byte stream into SFTP packets: uint32 length, then that many bytes (draft-02 §3).
@@ -88,25 +89,23 @@ export class Frames {
   keep(served = false): void {
     this.#peeked = undefined
     if (served) this.served()
-    const from = this.#kept
-    const chunks = this.#chunks
-    let count = 0
-    for (let i = from; i < chunks.length; i++) count += chunks[i]!.length
-    if (from === 0) count -= this.#at
-    if (count === 0) return
-    const begin = this.#place(count)
-    let at = begin
-    for (let i = from; i < chunks.length; i++) {
-      const chunk = i === 0 && this.#at > 0 ? chunks[0]!.subarray(this.#at) : chunks[i]!
-      this.#memory.set(chunk, at)
-      at += chunk.length
+    const lent = this.#chunks.splice(this.#kept)
+    if (this.#kept === 0 && lent.length > 0) {
+      lent[0] = lent[0]!.subarray(this.#at)
+      this.#at = 0
     }
-    if (from === 0) this.#at = 0
-    chunks.length = from
-    const last = from > 0 && begin > 0 ? chunks.pop() : undefined
-    chunks.push(this.#memory.subarray(begin - (last?.length ?? 0), at))
-    this.#kept = chunks.length
-    this.#used = at
+    let left = 0
+    for (const chunk of lent) left += chunk.length
+    for (const chunk of lent) {
+      for (let from = 0; from < chunk.length; ) {
+        if (this.#used === this.#memory.length) this.#begin(left)
+        const part = chunk.subarray(from, from + this.#memory.length - this.#used)
+        this.#add(part)
+        from += part.length
+        left -= part.length
+      }
+    }
+    this.#kept = this.#chunks.length
   }
 
   /**
@@ -115,25 +114,32 @@ export class Frames {
    */
   served(): void {
     if (this.#passed.length > 0) {
-      for (const memory of this.#passed) if (memory.length >= WORTH_KEEPING) this.#free.push(memory)
+      for (const memory of this.#passed)
+        if (memory.length === PIECE && this.#free.length < MOST_FREE) this.#free.push(memory)
       this.#passed = []
-      if (this.#free.length > MOST_FREE) this.#free.sort((a, b) => b.length - a.length).length = MOST_FREE
     }
     // Who waits holds nothing.
     if (this.#held === 0 && this.#free.length > 0) this.#free = []
   }
 
-  /** Where `count` bytes find room behind what is kept; small pieces share a memory, so that a slow peer costs what it sent. */
-  #place(count: number): number {
-    if (this.#kept > 0 && this.#memory.length - this.#used >= count) return this.#used
-    const at = this.#free.findIndex((memory) => memory.length >= count)
+  /** Copies `part` behind what is kept: the memory has room for it. */
+  #add(part: Uint8Array): void {
+    const last = this.#chunks.at(-1)
+    const begin = last?.buffer === this.#memory.buffer ? last.byteOffset : this.#used
+    this.#memory.set(part, this.#used)
+    this.#used += part.length
+    const chunk = this.#memory.subarray(begin, this.#used)
+    if (begin === this.#used - part.length) this.#chunks.push(chunk)
+    else this.#chunks[this.#chunks.length - 1] = chunk
+  }
+
+  /** Memory for `left` bytes, or the first of them; small pieces share one, so that a slow peer costs what it sent. */
+  #begin(left: number): void {
     this.#memory =
-      at >= 0
-        ? this.#free.splice(at, 1)[0]!
-        : Buffer.allocUnsafeSlow(
-            count < WORTH_KEEPING ? Math.max(1024, 2 * count) : Math.max(count, 4 + MAX_PACKET),
-          )
-    return 0
+      left < WORTH_KEEPING && this.#memory.length < PIECE
+        ? Buffer.allocUnsafeSlow(Math.max(1024, 2 * left))
+        : (this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE))
+    this.#used = 0
   }
 
   #byte(index: number): number {
@@ -163,7 +169,9 @@ export class Frames {
   #pass(chunk: Uint8Array): void {
     const memory = new Uint8Array(chunk.buffer)
     this.#passed.push(memory)
-    if (this.#memory.buffer === memory.buffer) this.#memory = EMPTY
+    if (this.#memory.buffer !== memory.buffer) return
+    this.#memory = EMPTY
+    this.#used = 0
   }
 
   /** The packet behind the length field, where it lies. */

@@ -149,6 +149,24 @@ test('frames: memory is used again, but never under a packet that is still in us
   )
 })
 
+test('frames: what is kept fills its memory, however it came', () => {
+  for (const size of [20_000, 150_000, 200_000]) {
+    const frames = new Frames()
+    let sent = 0
+    while (sent < 2_000_000) {
+      frames.push(withLength(Buffer.concat([Buffer.from([6]), Buffer.alloc(size)])))
+      frames.keep(false)
+      sent = frames.held
+    }
+    const memories = new Set<ArrayBufferLike>()
+    for (let packet = frames.next(); packet !== undefined; packet = frames.next())
+      // What is gathered from the end of one into a packet's head is a copy.
+      for (const { buffer, length } of [packet.bytes, ...packet.rest]) if (length > 300) memories.add(buffer)
+    const taken = [...memories].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    assert.ok(taken < sent + 300_000, `${taken} bytes for ${sent} in pieces of ${size}`)
+  }
+})
+
 test('frames: while a disk is slow the same few pieces of memory are used again', () => {
   const frames = new Frames()
   const memories = new Set<ArrayBufferLike>()
