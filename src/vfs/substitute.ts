@@ -63,10 +63,12 @@ export function substitute(
   if (reserved > settled) book.release(reserved - settled)
   if (size < freed) book.give(freed - size)
   if (current === undefined) return
-  // It is replaced, whether or not a full disk takes that down.
-  unlessFull(() => partials.unmark(current))
-  // Who writes it hears of it: a CLOSE that says OK would be of what is under no name.
-  if (current.nlink === 1) writers.end(current, 'newer')
+  if (current.nlink === 1) {
+    // It is replaced, whether or not a full disk takes that down.
+    unlessFull(() => partials.unmark(current))
+    // Who writes it hears of it: a CLOSE that says OK would be of what is under no name.
+    writers.end(current, 'newer')
+  }
   if (held !== undefined && shelved.keep(held, path, current.size)) return
   if (holders === undefined || current.nlink > 1) return
   holders.nameless = 'replaced'

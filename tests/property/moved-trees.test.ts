@@ -54,6 +54,8 @@ async function movedTrees(seed: number): Promise<void> {
   let uploaders = [await ada.session(), await ada.session()]
   let mover = await ada.session()
   const uploads = new Map<StagedFileSystem, Upload>()
+  /** Of what had a CLOSE, perhaps by the one who took it over. */
+  const closed = new Set<number>()
   for (const folder of FOLDERS) await mover.mkdir(p(folder))
   const file = (): ReturnType<typeof p> => p(`${one(['', '/link', ...FOLDERS])}/${one(['f', 'g'])}`)
   const folder = (): ReturnType<typeof p> => p(one(FOLDERS))
@@ -80,12 +82,20 @@ async function movedTrees(seed: number): Promise<void> {
     }
   }
   const begin = async (vfs: StagedFileSystem): Promise<Upload> => {
-    const [part] = below(3) === 0 ? vfs.shelved().filter(({ kind }) => kind === 'part') : []
-    if (part === undefined) return { file: await vfs.open(file(), NEW), content: '', broken: false }
-    const opened = await vfs.resume(part.path, part.size)
-    const there = Buffer.alloc(part.size)
+    const left = below(3) === 0 ? await unfinished(vfs) : undefined
+    if (left === undefined) return { file: await vfs.open(file(), NEW), content: '', broken: false }
+    const opened = await vfs.resume(left.path, left.size)
+    const there = Buffer.alloc(left.size)
     await opened.read([there], 0)
     return { file: opened, content: there.toString('latin1'), broken: false }
+  }
+  /** What an upload has left, to be gone on with: a part, or a partial file. */
+  const unfinished = async (vfs: StagedFileSystem) => {
+    const parts = vfs.shelved().filter(({ kind }) => kind === 'part')
+    if (parts.length > 0 && below(2) === 0) return one(parts)
+    const path = file()
+    const { partial, size } = await vfs.stat(path)
+    return partial ? { path, size } : undefined
   }
   const upload = async (vfs: StagedFileSystem): Promise<void> => {
     const under = uploads.get(vfs)
@@ -100,7 +110,9 @@ async function movedTrees(seed: number): Promise<void> {
     }
     uploads.delete(vfs)
     if (below(4) === 0) return under.file.abandon()
+    const { ino } = await under.file.stat()
     await under.file.close()
+    closed.add(ino)
     assert.ok(!under.broken, 'CLOSE says OK of what was refused')
     const found = filesIn(ada.home).some(
       (path) => readFileSync(join(ada.home, path), 'latin1') === under.content,
@@ -115,7 +127,8 @@ async function movedTrees(seed: number): Promise<void> {
     uploaders = [await ada.session(), await ada.session()]
     mover = await ada.session()
     for (const path of filesIn(ada.home)) {
-      if (!open.some(({ ino }) => ino === lstatSync(join(ada.home, path)).ino)) continue
+      const here = lstatSync(join(ada.home, path)).ino
+      if (closed.has(here) || !open.some(({ ino }) => ino === here)) continue
       assert.ok(await isPartial(mover, path), `${path} had no CLOSE`)
     }
     await balanced(ada)

@@ -238,6 +238,23 @@ test('two writers: an upload whose name another one has taken is told, by WRITE 
   }
 })
 
+test('two writers: an upload of two names of which another one takes one is partial by the other until its CLOSE', async () => {
+  await using ada = await stagedAccount()
+  const [one, two] = [await ada.session(), await ada.session()]
+  const first = await one.open(p('/a'), NEW)
+  await first.write(bytes('first'), 0)
+  await two.link(p('/a'), p('/b'))
+  await put(two, '/a', 'second')
+
+  assert.ok(await isPartial(two, '/b'))
+  await put(two, '/b', 'third')
+  await refuses('ESTALE', () => first.close())
+
+  assert.equal(await onDisk(ada, 'a'), 'second')
+  assert.equal(await onDisk(ada, 'b'), 'third')
+  await balanced(ada)
+})
+
 // Its CLOSE said that all was done, of bytes that nothing leads to.
 test('two writers: what another session removes while it is written is told, by WRITE and by CLOSE', async () => {
   await using ada = await stagedAccount({ bytes: 1000 })
