@@ -2,6 +2,7 @@ import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 import { handleOver } from './handle-over.ts'
+import { removedMeanwhile } from './inodes.ts'
 import { copied } from './lent-data.ts'
 import type { Shelved } from './shelved.ts'
 import type { Staging } from './staging.ts'
@@ -46,6 +47,7 @@ export function goneOn(
     // As it is by now: a hole may have been cut off since it was opened.
     const begun = (): FileHandle => unfinished.begun(file, path, now(file.stat()))
     const taken = (): Awaitable<FileHandle> => {
+      if (now(file.stat()).nlink === 0) throw stat(path) === undefined ? removedMeanwhile(path) : wentOn(path)
       if (holds?.() === false || unfinished.marked(now(file.stat())).size !== size) throw wentOn(path)
       return then(unfinished.takeOver(there, true), begun)
     }

@@ -278,6 +278,27 @@ test('two writers: what another session removes while it is written is told, by 
   await balanced(ada)
 })
 
+test('resume: what lost its name behind the proof is told, though all of it was there', async () => {
+  await using ada = await stagedAccount()
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  const lose: Readonly<Record<string, () => unknown>> = {
+    'Removed meanwhile': () => other.unlink(p('/a')),
+    'went on meanwhile': () => put(other, '/a', 'another'),
+  }
+  for (const [words, act] of Object.entries(lose)) {
+    const cut = await vfs.open(p('/a'), NEW)
+    await cut.write(bytes('all of it'), 0)
+    await cut.abandon()
+    const [all, more] = [await vfs.resume(p('/a'), 9), await vfs.resume(p('/a'), 9)]
+    await act()
+
+    await refuses('ESTALE', () => all.close(), new RegExp(words))
+    await refuses('ESTALE', () => more.write(bytes('!'), 9), new RegExp(words))
+    await more.abandon()
+    await balanced(ada)
+  }
+})
+
 test('two writers: what the session itself removes it may go on writing, as in POSIX', async () => {
   await using ada = await stagedAccount({ bytes: 1000 })
   const vfs = await ada.session()
