@@ -115,7 +115,7 @@ export class Frames {
   served(): void {
     if (this.#passed.length > 0) {
       for (const memory of this.#passed)
-        if (memory.length === PIECE && this.#free.length < MOST_FREE) this.#free.push(memory)
+        if (memory.length >= WORTH_KEEPING && this.#free.length < MOST_FREE) this.#free.push(memory)
       this.#passed = []
     }
     // Who waits holds nothing.
@@ -135,10 +135,12 @@ export class Frames {
 
   /** Memory for `left` bytes, or the first of them; small pieces share one, so that a slow peer costs what it sent. */
   #begin(left: number): void {
+    const isSmall = left < WORTH_KEEPING && this.#memory.length < PIECE
+    const at = this.#free.findLastIndex((memory) => memory.length >= (isSmall ? left : PIECE))
     this.#memory =
-      left < WORTH_KEEPING && this.#memory.length < PIECE
-        ? Buffer.allocUnsafeSlow(Math.max(1024, 2 * left))
-        : (this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE))
+      at >= 0
+        ? this.#free.splice(at, 1)[0]!
+        : Buffer.allocUnsafeSlow(isSmall ? Math.max(1024, 2 * left) : PIECE)
     this.#used = 0
   }
 
