@@ -24,6 +24,8 @@ export interface DoorParts {
   readonly transfers: LiveTransfers
   /** Where it is kept what accounts are making, and by what name this process is known there. */
   readonly fresh: Omit<FreshParts, 'clock'>
+  /** Sessions of an account whose record has no number. */
+  readonly mostSessions?: () => number
 }
 
 /** What stands between a session, of whatever kind, and its account's files. */
@@ -60,7 +62,14 @@ export async function tell({ request, channel }: Session, sentence: string): Pro
   await channel.writeError(Buffer.from(`${escapeText(sentence)}${isTyped ? '\r\n' : '\n'}`))
 }
 
-export function openDoor({ accounts, homes, clock, transfers, fresh: making }: DoorParts): Door {
+export function openDoor({
+  accounts,
+  homes,
+  clock,
+  transfers,
+  fresh: making,
+  mostSessions = () => Number.POSITIVE_INFINITY,
+}: DoorParts): Door {
   const seats = new Map<string, Seat>()
   const makers = new Map<string, Fresh>()
   const standings = new WeakMap<Session, Standing>()
@@ -88,8 +97,9 @@ export function openDoor({ accounts, homes, clock, transfers, fresh: making }: D
   }
 
   /** EACCES when the account has as many sessions as it may have; the one that asks is counted already. */
-  function checkCap({ name, sessions: most }: Account, open: number): void {
-    if (most !== null && open > most)
+  function checkCap({ name, sessions }: Account, open: number): void {
+    const most = sessions ?? mostSessions()
+    if (open > most)
       throw new OpError('EACCES', `"${name}" has ${most} of ${most} sessions open already: close one first`)
   }
 

@@ -118,7 +118,14 @@ export async function openService(parts: ServiceParts): Promise<Service> {
     }),
   )
   const fresh = { store: office.fresh, process: processName(markOf(parts.pid)) }
-  const door = openDoor({ accounts: office.accounts, homes, clock, transfers, fresh })
+  const door = openDoor({
+    accounts: office.accounts,
+    homes,
+    clock,
+    transfers,
+    fresh,
+    mostSessions: () => settings.now['max-sessions'],
+  })
   const { open, admit } = door
   const hash = undo.use(digests())
   const files = sftp({ open, hash, live: transfers, maxHandles: () => settings.now['max-handles'] })
@@ -215,13 +222,14 @@ function limitsOf(settings: LiveSettings, processes: number) {
     silentMs: 'silent-time',
     leastPacket: 'least-packet',
     queued: 'max-queued',
+    held: 'max-held',
     rekeyBytes: 'rekey-bytes',
     rekeyMs: 'rekey-time',
     keepaliveMs: 'keepalive',
     keepaliveTries: 'keepalive-tries',
   })
   if (processes === 1) return view
-  const shared = (name: 'max-unauthenticated' | 'max-silent-per-address') => ({
+  const shared = (name: 'max-unauthenticated' | 'max-silent-per-address' | 'max-held') => ({
     enumerable: true,
     get: () => Math.max(1, Math.floor(settings.now[name] / processes)),
   })
@@ -229,5 +237,6 @@ function limitsOf(settings: LiveSettings, processes: number) {
     ...Object.getOwnPropertyDescriptors(view),
     unauthenticated: shared('max-unauthenticated'),
     silentPerAddress: shared('max-silent-per-address'),
+    held: shared('max-held'),
   })
 }

@@ -34,6 +34,13 @@ const queue = written(SIZES, (text) => {
   if (value < LEAST_QUEUED) throw new Error(`"${text}" is too little: write 64KiB or more`)
   return value
 })
+/** Under it few clients at a time could be served at their full speed. */
+const LEAST_HELD = 16 * 1024 * 1024
+const held = written(SIZES, (text) => {
+  const value = parseBytes(text)
+  if (value < LEAST_HELD) throw new Error(`"${text}" is too little: write 16MiB or more`)
+  return value
+})
 /** An exchange of keys moves some KiB itself. */
 const volume = written(SIZES, (text) => {
   const value = parseBytes(text)
@@ -108,6 +115,10 @@ export const SETTINGS = {
     .default(1024)
     .describe('bytes; smaller packets are much work'),
   'max-queued': queue.default(4 * 1024 ** 2).describe('output waiting for a client that does not read'),
+  'max-held': held
+    .default(128 * 1024 ** 2)
+    .describe('memory for what clients do not take; half of it for one account'),
+  'max-sessions': count(1).default(256).describe('sessions of an account that has no number of its own'),
   'rekey-bytes': volume.default(1024 ** 3).describe('moved under the same keys; 0: any number'),
   'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed; 0: never'),
   keepalive: timer.default(15_000).describe('between questions whether a client is still there'),

@@ -13,6 +13,9 @@ import { atMost, usageError } from './language.ts'
 import { asJson, modeText, timeText } from './ls.ts'
 import { entriesOf } from './patterns.ts'
 
+/** What is shown of a file at a time, at a terminal, in bytes. */
+const SHOWN = 16 * 1024
+
 export const cat: Command = {
   name: 'cat',
   usage: 'cat FILE...',
@@ -27,10 +30,12 @@ export const cat: Command = {
         for await (const chunk of readFrom(file, 0, Number.MAX_SAFE_INTEGER, context.signal)) {
           if (context.columns === undefined) await context.write(chunk)
           else {
-            // A terminal is not shown what would move its cursor.
-            const text = contentText(decoder.decode(chunk, { stream: true }))
-            await context.write(Buffer.from(text))
-            last = text.at(-1) ?? last
+            // A terminal is not shown what would move its cursor; and who does not look must not cost much.
+            for (let at = 0; at < chunk.length; at += SHOWN) {
+              const text = contentText(decoder.decode(chunk.subarray(at, at + SHOWN), { stream: true }))
+              await context.write(Buffer.from(text))
+              last = text.at(-1) ?? last
+            }
           }
         }
         if (last !== '\n') await context.print('')

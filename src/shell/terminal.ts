@@ -36,8 +36,8 @@ export interface RawLine {
 
 /** Keys that are held while a command runs. */
 const TYPE_AHEAD = 64 * 1024
-/** Echo and output that may wait for a slow terminal before its keys are not read any more. */
-const MOST_UNSEEN = 512 * 1024
+/** Echo and output that may wait for a slow terminal before its keys are not read any more: each key's echo costs some 250 bytes here. */
+const MOST_UNSEEN = 2 * 1024
 /** Keys that are dealt with in a turn: a paste does not keep the others waiting. */
 const KEYS_A_TURN = 1024
 /** What a person types at a time, not a paste: a Tab in it is a key. */
@@ -191,6 +191,7 @@ function outputOf(channel: Session['channel'], pty: Pty): Terminal['output'] {
   const plain = !hasColours(pty.term)
   const output = new Writable({
     decodeStrings: true,
+    highWaterMark: MOST_UNSEEN,
     write(chunk: Buffer, _encoding, done) {
       channel.write(plain ? withoutEscapes(ended(chunk)) : ended(chunk)).then(
         () => done(),

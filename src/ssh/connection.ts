@@ -9,6 +9,7 @@ import { stopReadingFromTheDeaf } from './deaf.ts'
 import { execBytes } from './exec-bytes.ts'
 import type { FastConnection } from './fast/fast-port.ts'
 import { guardPeer } from './guards.ts'
+import { type Held, type HeldMemory, UNCOUNTED } from './held.ts'
 import { type RenewalLimits, renewKeys } from './keys-renewed.ts'
 import type { Live } from './live.ts'
 import { insideOf } from './peer.ts'
@@ -51,6 +52,10 @@ export interface ConnectionParts {
   readonly authenticator: Authenticator
   readonly handlerFor: (identity: Identity, request: SessionRequest) => SessionHandler | undefined
   readonly live: Live
+  /** Counts what its account makes us hold. */
+  readonly memory: HeldMemory
+  /** Memory for input that nobody uses now; shared by all. */
+  readonly freeBlocks: Uint8Array[]
   readonly log: Log
   readonly clock: Clock
   readonly draining: AbortSignal
@@ -61,7 +66,7 @@ export interface ConnectionParts {
   /** When it was accepted, by the clock's `elapsed`: its grace time runs since then. */
   readonly accepted: number
   /** Takes this connection's channels past ssh2's streams; undefined: the plain way. */
-  readonly fast?: ((roundTripMs: number) => FastConnection) | undefined
+  readonly fast?: ((roundTripMs: number, held: Held) => FastConnection) | undefined
 }
 
 export interface Connection {
@@ -125,8 +130,12 @@ export function serveConnection(
     if (identity === undefined) parts.onRubbish()
     cut()
   }
-  const hearing = stopReadingFromTheDeaf(socket, insideOf(peer)._protocol, () =>
-    identity === undefined ? MOST_FOR_STRANGERS : 2 * limits.queued,
+  let held = UNCOUNTED
+  const hearing = stopReadingFromTheDeaf(
+    socket,
+    insideOf(peer)._protocol,
+    () => (identity === undefined ? MOST_FOR_STRANGERS : 2 * limits.queued),
+    (go) => held.mayBring(go),
   )
   const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, () => shown.asked === true, offend)
   const renewal = renewKeys(peer, limits, offend)
@@ -168,6 +177,7 @@ export function serveConnection(
 
   function login(who: Identity): void {
     rawCommand = execBytes(insideOf(peer)._protocol)
+    held = parts.memory.connection(who.account)
     const entry = parts.live.add({
       id,
       identity: who,
@@ -254,7 +264,7 @@ export function serveConnection(
 
   let fast: FastConnection | undefined
   const makePort = (channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort => {
-    fast ??= parts.fast?.(turns.ms)
+    fast ??= parts.fast?.(turns.ms, held)
     return fast?.port(channel, sink) ?? plainPort(channel, socket, sink, limits.queued)
   }
 
@@ -268,10 +278,9 @@ export function serveConnection(
     onSignal: (listener: (name: string) => void) => void,
   ): Promise<void> {
     const port = (sink: PacketSink): DrainedPort => makePort(channel, sink)
-    const pipe = request.type !== 'subsystem' && request.pty === undefined
     const bytes =
-      pipe && parts.fast !== undefined
-        ? portChannel(channel, gone.signal, allSaid, port)
+      parts.fast !== undefined
+        ? portChannel(channel, gone.signal, allSaid, port, parts.freeBlocks)
         : byteChannel(channel, socket, gone.signal, allSaid, limits.queued, port)
     const session: Session = {
       id: `${id}.${++started}`,
@@ -307,6 +316,7 @@ export function serveConnection(
   peer.once('close', () => {
     isClosed = true
     for (const stop of [grace, idle, renewal]) stop.stop()
+    held.close()
     for (const gone of sessions.values()) gone.abort(ENDED)
     log.info('connection closed', { account: identity?.account })
     closed.resolve()

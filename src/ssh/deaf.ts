@@ -16,23 +16,34 @@ export interface Hearing {
 /**
  * Stops reading from a client that does not read what it is told, so that answers do not pile up: those to requests
  * of the connection, which no window bounds. `most` bytes may wait to be sent; it goes on when they are gone. And from
- * one that asks so much that nobody else would be served, until they were: what it has sent beyond that waits, too.
+ * one that asks so much that nobody else would be served, until they were: what it has sent beyond that waits, too. And
+ * while it brings more than is dealt with, if `mayBring` says no, until that calls.
  */
 export function stopReadingFromTheDeaf(
   socket: Socket,
   protocol: Pick<ProtocolInside, '_onPayload' | '_parse' | 'parse'>,
   most: () => number,
+  mayBring: (go: () => void) => boolean = () => true,
 ): Hearing {
   let unheard = 0
   let waits = false
+  let brings = true
   let asked = 0
   /** Read, and not parsed in the turn in which it came. */
   let held: Buffer | undefined
   const resume = (): void => {
-    if (!waits && asked < MOST_A_TURN) socket.resume()
+    if (!waits && brings && asked < MOST_A_TURN) socket.resume()
+  }
+  const bringMore = (): void => {
+    brings = true
+    resume()
   }
   // Behind ssh2's own listener: what this read caused is queued.
   socket.on('data', (bytes: Buffer) => {
+    if (brings && !mayBring(bringMore)) {
+      brings = false
+      socket.pause()
+    }
     if (waits) return
     unheard = socket.writableLength <= HEARD ? 0 : unheard + bytes.length
     if (socket.writableLength <= most() && unheard <= MOST_UNHEARD) return

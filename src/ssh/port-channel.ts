@@ -6,7 +6,7 @@ import type { DrainedPort } from './plain-port.ts'
 import type { PacketSink } from './session.ts'
 
 /**
- * A channel as bytes, over its short way: for pipes (exec, scp), which carry as much as SFTP does. What comes in is
+ * A channel over its short way: as bytes for pipes and terminals, which carry as much as SFTP does. What comes in is
  * copied once, into memory that is used again; what goes out is built and sent in one piece. At most the SSH window waits
  * for a reader, and `port`'s queue for the client.
  */
@@ -15,8 +15,9 @@ export function portChannel(
   signal: AbortSignal,
   allSaid: () => boolean,
   makePort: (sink: PacketSink) => DrainedPort,
+  freeBlocks?: Uint8Array[],
 ): ServedChannel {
-  const came = lentBlocks()
+  const came = lentBlocks(freeBlocks)
   let ended = false
   let inputChanged = Promise.withResolvers<void>()
   let roomChanged = Promise.withResolvers<void>()
@@ -70,9 +71,14 @@ export function portChannel(
   async function write(bytes: Uint8Array): Promise<void> {
     if (signal.aborted) throw gone()
     const { writer } = bytePort()
+    const room = async (): Promise<void> => {
+      while (!signal.aborted && writer.room() <= 0) await roomChanged.promise
+    }
+    // Others of the account may have filled what it may hold.
+    await room()
     writer.put(bytes)
     writer.flush()
-    while (!signal.aborted && writer.room() <= 0) await roomChanged.promise
+    await room()
     if (signal.aborted) throw gone()
   }
 
@@ -88,7 +94,11 @@ export function portChannel(
   }
 
   return {
-    input: { [Symbol.asyncIterator]: () => read() },
+    get input() {
+      // From now on what comes is counted, whether it is read or not.
+      bytePort()
+      return { [Symbol.asyncIterator]: () => read() }
+    },
     write,
     writeError,
     end: () => void drained().then(() => channel.end()),

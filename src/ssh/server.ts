@@ -11,6 +11,7 @@ import { openFastPath } from './fast/fast-port.ts'
 import { openReadBuffer } from './fast/read-buffer.ts'
 import { whyNotFast } from './fast/why-not-fast.ts'
 import { holdFirstBytes } from './first-bytes.ts'
+import { heldMemory } from './held.ts'
 import type { HostKey } from './hostkeys.ts'
 import { offerHybrid, offerInstead } from './hybrid-exchange.ts'
 import { strangers } from './limits.ts'
@@ -23,6 +24,8 @@ import type { SessionHandler, SessionRequest } from './session.ts'
 export interface PorchLimits extends ConnectionLimits {
   /** Connections not logged in. */
   readonly unauthenticated: number
+  /** Memory held for clients that do not take what they ask for, or bring more than is dealt with, in bytes. */
+  readonly held: number
   /** Of those, silent ones from one address. */
   readonly silentPerAddress: number
   /** After so long without a KEXINIT a connection is silent, in ms. */
@@ -43,6 +46,7 @@ export const PORCH_LIMITS: PorchLimits = {
   rekeyMs: 3_600_000,
   rekeyBytes: 1024 ** 3,
   unauthenticated: 2_000,
+  held: 128 * 1024 * 1024,
   silentPerAddress: 64,
   silentMs: 2_000,
   keepaliveMs: 15_000,
@@ -94,6 +98,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   const limitsNow = (): PorchLimits => ({ ...PORCH_LIMITS, ...parts.limits })
   const { log, clock } = parts
   const live = openLive()
+  const freeBlocks: Uint8Array[] = []
+  const memory = heldMemory(() => limitsNow().held)
   const draining = new AbortController()
   const connections = new Set<Connection>()
   const waiting = strangers(limitsNow, clock.elapsed)
@@ -130,6 +136,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         authenticator: parts.authenticator,
         handlerFor: parts.handlerFor,
         live,
+        memory,
+        freeBlocks,
         log,
         clock,
         draining: draining.signal,
@@ -138,8 +146,8 @@ export async function serve(parts: PorchParts): Promise<Porch> {
         accepted: grace?.since ?? clock.elapsed(),
         fast:
           fast &&
-          ((roundTripMs) =>
-            fast.path.connect(peer, fast.buffer.lends, { roundTripMs, mostQueued: limits.queued })),
+          ((roundTripMs, held) =>
+            fast.path.connect(peer, fast.buffer.lends, { roundTripMs, mostQueued: limits.queued, held })),
       })
       peer.once('handshake', () => waiting.spoke(socket))
       connections.add(connection)

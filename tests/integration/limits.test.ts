@@ -14,6 +14,7 @@ const SET = {
   MINIFTP_LOGIN_GRACE: '2s',
   MINIFTP_MAX_CHANNELS: '2',
   MINIFTP_MAX_HANDLES: '3',
+  MINIFTP_MAX_SESSIONS: '3',
   MINIFTP_LEAST_PACKET: '4096',
   MINIFTP_REKEY_TIME: '300ms',
   MINIFTP_IDLE: '1s',
@@ -67,6 +68,19 @@ test('limits: max-handles refuses an OPEN', async () => {
 
   assert.match(fourth.type === 'status' ? fourth.message : '', /^At most 3 files can be open/)
   pipes.end()
+})
+
+test('limits: max-sessions ends one too many of an account without a number of its own', async () => {
+  for (const [name, ...more] of [['bob'], ['carl', '--sessions', '4']] as const) {
+    const words = ['user', 'add', name, '--password-stdin', '--key', `${server.key}.pub`, ...more]
+    assert.equal((await server.console(words, server.password)).status, 0)
+    const connections = [await sftpPipes(server, name), await sftpPipes(server, name)]
+    const pipes = []
+    for (const connection of [...connections, ...connections]) pipes.push(await connection.open())
+
+    assert.equal(pipes.filter(({ over }) => over).length, name === 'bob' ? 1 : 0)
+    for (const connection of connections) connection.end()
+  }
 })
 
 test('limits: rekey-time renews keys, idle ends a connection without a channel', async () => {

@@ -1,5 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { encodeRequest, type Request } from '../../src/wire/requests.ts'
 import { type RawClient, rawClient } from './raw-client.ts'
 import type { TestServer } from './start-server.ts'
@@ -21,10 +22,18 @@ const ada = (server: TestServer): Promise<RawClient> =>
   rawClient(server.port, { username: 'ada', password: server.password })
 
 /** An SFTP channel with a file open, and so many bytes of window. */
-async function reading(server: TestServer, window: number): Promise<{ client: RawClient; remote: number }> {
-  const client = await ada(server)
+async function reading(server: TestServer, window: number): Promise<Reading> {
+  return readingOver(await ada(server), 0, window)
+}
+
+interface Reading {
+  readonly client: RawClient
+  readonly remote: number
+}
+
+async function readingOver(client: RawClient, id: number, window: number): Promise<Reading> {
   const opened = client.next('CHANNEL_OPEN_CONFIRMATION')
-  client.protocol.session(0, window, 32_768)
+  client.protocol.session(id, window, 32_768)
   const [{ sender: remote }] = (await opened).args as [{ readonly sender: number }]
   const started = client.next('CHANNEL_SUCCESS')
   client.protocol.subsystem(remote, 'sftp', true)
@@ -38,15 +47,17 @@ async function reading(server: TestServer, window: number): Promise<{ client: Ra
   return { client, remote }
 }
 
-/** READs of 255 KiB each, as many as the server's window takes. */
-function askForMuch({ client, remote }: { client: RawClient; remote: number }): void {
-  const reads = Array.from({ length: 40_000 }, (_, id) =>
-    // The first handle of a session.
+/** READs of 255 KiB each, of the first handle of a session. */
+const MUCH = Buffer.concat(
+  Array.from({ length: 40_000 }, (_, id) =>
     encodeRequest({ type: 'read', id, handle: '\0\0\0\x01', offset: id * 1024, length: 255 * 1024 }),
-  )
-  const bytes = Buffer.concat(reads)
-  for (let at = 0; at < bytes.length; at += 32_000)
-    client.protocol.channelData(remote, bytes.subarray(at, at + 32_000))
+  ),
+)
+
+/** As many as the server's window takes. */
+function askForMuch({ client, remote }: Reading): void {
+  for (let at = 0; at < MUCH.length; at += 32_000)
+    client.protocol.channelData(remote, MUCH.subarray(at, at + 32_000))
 }
 
 export const ATTACKS: Readonly<Record<string, Attack>> = {
@@ -82,6 +93,41 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     for (let i = 0; i < 4000; i++) client.protocol.channelData(remote, Buffer.alloc(32_000))
     return client
   },
+}
+
+/** Many sessions of ada's, which ask for much when they are told to. */
+export interface Crowd extends Disposable {
+  ask(): Promise<void>
+}
+
+export const CROWDS: Readonly<Record<string, (server: TestServer) => Promise<Crowd>>> = {
+  'eighty connections that read nothing': (server) =>
+    crowd(server, { connections: 80, channels: 1, window: 2 ** 31 }),
+  'sixteen connections with eight channels that never open their windows': (server) =>
+    crowd(server, { connections: 16, channels: 8, window: 200 }),
+}
+
+async function crowd(
+  server: TestServer,
+  { connections, channels, window }: Readonly<Record<'connections' | 'channels' | 'window', number>>,
+): Promise<Crowd> {
+  const clients = new DisposableStack()
+  const sessions: Reading[] = []
+  for (let i = 0; i < connections; i++) {
+    const client = clients.use(await ada(server))
+    for (let id = 0; id < channels; id++) sessions.push(await readingOver(client, id, window))
+  }
+  return {
+    async ask() {
+      for (const session of sessions) {
+        if (channels === 1) session.client.deaf()
+        askForMuch(session)
+        // What was sent so far goes out.
+        await turn()
+      }
+    },
+    [Symbol.dispose]: () => clients.dispose(),
+  }
 }
 
 /** Memory of a process that is its own, in bytes. */

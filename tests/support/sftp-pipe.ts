@@ -14,16 +14,17 @@ export interface SftpPipe extends Disposable {
   readonly over: boolean
 }
 
-/** A connection of ada's for many pipes. */
+/** A connection of ada's, or of who else has her key, for many pipes. */
 export async function sftpPipes(
   server: TestServer,
+  username = 'ada',
 ): Promise<{ open(): Promise<SftpPipe>; end(): void; readonly client: ssh2.Client }> {
   const client = new ssh2.Client()
   client.on('error', () => {})
   client.connect({
     host: server.host,
     port: server.port,
-    username: 'ada',
+    username,
     privateKey: readFileSync(server.key),
   })
   await once(client, 'ready')

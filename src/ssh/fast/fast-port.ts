@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type ssh2 from 'ssh2'
 import { systemClock } from '../../base/clock.ts'
+import { type Held, UNCOUNTED } from '../held.ts'
 import { halvesOf, insideOf } from '../peer.ts'
 import { type DrainedPort, tellError } from '../plain-port.ts'
 import type { PacketSink } from '../session.ts'
@@ -8,7 +9,7 @@ import { takeIn } from './intake.ts'
 import { randomPadding } from './padding.ts'
 import { type Seal, sealOver } from './seal.ts'
 import { type Line, SlabWriter } from './slab-writer.ts'
-import { openSlabs } from './slabs.ts'
+import { heldSlabs, openSlabs } from './slabs.ts'
 import { connectionBudget, idleShare, type WindowBudget, windowBudget, windowOver } from './window.ts'
 
 /** What the windows of all connections may have together above their first, in bytes. */
@@ -24,6 +25,8 @@ export interface FastLimits {
   readonly roundTripMs?: number
   /** Output that may be queued, in bytes. */
   readonly mostQueued?: number
+  /** What the connection makes us hold is counted here. */
+  readonly held?: Held
 }
 export interface FastConnection {
   /** The short way of one channel, once. */
@@ -40,12 +43,17 @@ export function openFastPath(elapsed: () => number = systemClock.elapsed): FastP
     connect(
       peer,
       lends,
-      { roundTripMs = Number.POSITIVE_INFINITY, mostQueued = Number.POSITIVE_INFINITY } = {},
+      {
+        roundTripMs = Number.POSITIVE_INFINITY,
+        mostQueued = Number.POSITIVE_INFINITY,
+        held = UNCOUNTED,
+      } = {},
     ) {
       const { _protocol: protocol, _sock: socket } = insideOf(peer)
       const intake = takeIn(protocol, socket)
       const widths: WindowBudget = connectionBudget(budget)
       lends(socket)
+      const counted = heldSlabs(slabs, held)
 
       const adjusted = protocol._handlers.CHANNEL_WINDOW_ADJUST as (p: unknown, id: number, n: number) => void
       protocol._handlers.CHANNEL_WINDOW_ADJUST = ((p: unknown, id: number, count: number) => {
@@ -68,13 +76,9 @@ export function openFastPath(elapsed: () => number = systemClock.elapsed): FastP
       return {
         port(channel, sink) {
           const { incoming, outgoing } = halvesOf(channel)
-          const line: Line = { seal: sealNow, ready, outgoing, socket, most: mostQueued }
-          const writer = new SlabWriter(line, slabs, () => sink.room())
-          const window = windowOver(incoming, widths, {
-            roundTripMs,
-            idle: idleShare(),
-            now: elapsed,
-          })
+          const line: Line = { seal: sealNow, ready, outgoing, socket, most: mostQueued, held }
+          const writer = new SlabWriter(line, counted, () => sink.room())
+          const window = windowOver(incoming, widths, { roundTripMs, idle: idleShare(), now: elapsed }, held)
           const empty = Promise.withResolvers<void>()
           let waits = false
           let came = false
@@ -123,7 +127,7 @@ export function openFastPath(elapsed: () => number = systemClock.elapsed): FastP
             window.close()
             socket.off('drain', flush)
             peer.off('handshake', flush)
-            writer.flush()
+            writer.close()
             empty.resolve()
           })
           // When the caller has its port.

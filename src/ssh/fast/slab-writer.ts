@@ -1,3 +1,4 @@
+import type { Held } from '../held.ts'
 import type { PacketWriter } from '../session.ts'
 import { type Drain, Outlet } from './outlet.ts'
 import { DATA_HEAD, PacketPlan, type Planned } from './packet-plan.ts'
@@ -29,6 +30,8 @@ export interface Line {
   readonly socket: Drain
   /** Bytes that may wait where that is less than what we would take. */
   readonly most: number
+  /** What the connection's account holds. */
+  readonly held: Pick<Held, 'isOver' | 'wait' | 'forget'>
 }
 export interface Outgoing {
   readonly id: number
@@ -50,6 +53,8 @@ export class SlabWriter implements PacketWriter {
   #full = false
   #telling = false
   #adjust = 0
+  /** The account may hold more. */
+  readonly #freed = (): void => this.#tell()
 
   /** `roomy` is called when `room` is above 0 again after it was not. */
   constructor(line: Line, slabs: Slabs, roomy: () => void) {
@@ -67,8 +72,9 @@ export class SlabWriter implements PacketWriter {
 
   room(): number {
     const left = this.#left()
-    if (left <= 0) this.#full = true
-    return left
+    if (left > 0 && !this.#waits()) return left
+    this.#full = true
+    return Math.min(left, 0)
   }
 
   put(bytes: Uint8Array): void {
@@ -104,6 +110,12 @@ export class SlabWriter implements PacketWriter {
     this.#tell()
   }
 
+  /** The channel is no more: what was not sealed goes nowhere. */
+  close(): void {
+    this.#line.held.forget(this.#freed)
+    this.#plan.clear()
+  }
+
   #left(): number {
     const { size } = this.#plan
     const beyond = size - Math.max(0, this.#line.outgoing.window)
@@ -111,13 +123,21 @@ export class SlabWriter implements PacketWriter {
     return Math.min(most - size - this.#line.socket.writableLength, MOST_BEYOND_WINDOW - beyond)
   }
 
+  /** The account holds too much: it is told here when that is over. */
+  #waits(): boolean {
+    const { held } = this.#line
+    if (!held.isOver) return false
+    held.wait(this.#freed)
+    return true
+  }
+
   /** Not from within `flush`, whose caller is at its work. */
   #tell(): void {
-    if (!this.#full || this.#telling || this.#left() <= 0) return
+    if (!this.#full || this.#telling || this.#left() <= 0 || this.#waits()) return
     this.#telling = true
     queueMicrotask(() => {
       this.#telling = false
-      if (this.#left() <= 0) return
+      if (this.#left() <= 0 || this.#waits()) return
       this.#full = false
       this.#roomy()
     })

@@ -1,3 +1,5 @@
+import type { Held } from '../held.ts'
+
 /** Bytes of a slab: what a turn of one session may send, with the heads and tags of its packets. */
 export const SLAB = 512 * 1024
 /** Slabs kept for the next who needs one; while the kernel takes all at once, one is enough for everybody. */
@@ -22,6 +24,20 @@ export function openSlabs(): Slabs {
     take: () => free.pop() ?? { bytes: Buffer.allocUnsafeSlow(SLAB), users: 0 },
     give(slab) {
       if (free.length < MOST_FREE) free.push(slab)
+    },
+  }
+}
+
+/** The same slabs, counted as held by one connection. */
+export function heldSlabs(slabs: Slabs, held: Pick<Held, 'take' | 'give'>): Slabs {
+  return {
+    take() {
+      held.take(SLAB)
+      return slabs.take()
+    },
+    give(slab) {
+      held.give(SLAB)
+      slabs.give(slab)
     },
   }
 }

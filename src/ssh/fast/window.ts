@@ -1,3 +1,5 @@
+import { type Held, UNCOUNTED } from '../held.ts'
+
 /** What ssh2 announces for every channel, in bytes. */
 export const FIRST_WINDOW = 2 * 1024 * 1024
 /** Widest window of one channel. */
@@ -70,9 +72,11 @@ export function windowOver(
   incoming: { window: number },
   budget: WindowBudget,
   { roundTripMs, idle, now }: LineSigns,
+  held: Pick<Held, 'came' | 'dealt'> = UNCOUNTED,
 ): Window {
   let size = FIRST_WINDOW
   let owed = 0
+  let counted = held
   /** Since the width was looked at last. */
   let dealt = 0
   let since = now()
@@ -87,13 +91,16 @@ export function windowOver(
       if (count > incoming.window) return false
       incoming.window -= count
       owed += count
+      counted.came(count)
       return true
     },
     owe(count) {
       owed += count
+      counted.came(count)
     },
     credit(count) {
       owed -= count
+      counted.dealt(count)
       dealt += count
       if (owed > size / 2) narrow()
       else if (dealt >= size && owed < size / 4) {
@@ -111,6 +118,9 @@ export function windowOver(
     close() {
       if (size > FIRST_WINDOW) budget.give(size - FIRST_WINDOW)
       size = FIRST_WINDOW
+      counted.dealt(owed)
+      // Its session may go on for a moment.
+      counted = UNCOUNTED
     },
   }
 }

@@ -7,7 +7,7 @@ import { stopReadingFromTheDeaf } from '../../../src/ssh/deaf.ts'
 const MIB = 1024 * 1024
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-function socketOf() {
+function socketOf(mayBring?: (go: () => void) => boolean) {
   const state = { paused: false, writableLength: 0 }
   const socket = Object.assign(new EventEmitter(), {
     pause() {
@@ -33,7 +33,7 @@ function socketOf() {
     },
     parse(_chunk: Buffer, _from: number, _to: number): void {},
   }
-  const hearing = stopReadingFromTheDeaf(socket as unknown as Socket, protocol, () => 8 * MIB)
+  const hearing = stopReadingFromTheDeaf(socket as unknown as Socket, protocol, () => 8 * MIB, mayBring)
   return {
     state,
     hearing,
@@ -70,6 +70,31 @@ test('deaf: who goes on asking while little waits, but never less, is not read f
   sends(1)
 
   assert.equal(state.paused, true)
+})
+
+test('deaf: who brings more than is dealt with is read from again when told, unless it is deaf as well', () => {
+  let may = true
+  let go = (): void => {}
+  const { state, sends, drain } = socketOf((then) => {
+    go = then
+    return may
+  })
+
+  sends(10)
+  assert.equal(state.paused, false)
+  may = false
+  sends(10)
+  assert.equal(state.paused, true)
+  may = true
+  go()
+  assert.equal(state.paused, false)
+  may = false
+  state.writableLength = 9 * MIB
+  sends(10)
+  drain()
+  assert.equal(state.paused, true)
+  go()
+  assert.equal(state.paused, false)
 })
 
 test('deaf: who reads may send as much as it likes', () => {

@@ -5,7 +5,8 @@ import type { Drain } from '../../../../src/ssh/fast/outlet.ts'
 import { randomPadding } from '../../../../src/ssh/fast/padding.ts'
 import { sealOver } from '../../../../src/ssh/fast/seal.ts'
 import { type Line, SlabWriter } from '../../../../src/ssh/fast/slab-writer.ts'
-import { openSlabs, type Slabs } from '../../../../src/ssh/fast/slabs.ts'
+import { heldSlabs, openSlabs, SLAB, type Slabs } from '../../../../src/ssh/fast/slabs.ts'
+import { type Held, heldMemory, UNCOUNTED } from '../../../../src/ssh/held.ts'
 import { cipherPair } from '../../../support/ciphers.ts'
 
 /** A kernel that takes what was written when told to, and from where it lies then. */
@@ -39,14 +40,22 @@ function start(
   window: number,
   packetSize: number,
   most = Number.POSITIVE_INFINITY,
+  { held = UNCOUNTED, roomy = () => {} }: { held?: Held; roomy?: () => void } = {},
 ) {
   const { cipher, decipher } = cipherPair(name, mac)
   const seal = sealOver(cipher, randomPadding())
   const kernel = new SlowKernel()
   const outgoing = { id: 3, window, packetSize, state: 'open' }
   let exchanging = false
-  const line: Line = { seal: () => seal, ready: () => !exchanging, outgoing, socket: kernel, most }
-  const writer = new SlabWriter(line, slabs, () => {})
+  const line: Line = {
+    seal: () => seal,
+    ready: () => !exchanging,
+    outgoing,
+    socket: kernel,
+    most,
+    held,
+  }
+  const writer = new SlabWriter(line, slabs, roomy)
   return {
     writer,
     kernel,
@@ -225,4 +234,52 @@ test('slab writer: what waits for a client that does not read is bounded, by us 
 
     assert.ok(writer.room() > bound / 10)
   }
+})
+
+// She opens two hundred of them: each was bounded, and the sum was not.
+test('slab writer: one of many that do not read waits for the others of its account, and is told', async () => {
+  const memory = heldMemory(() => 16 * 1024 * 1024)
+  const pool = openSlabs()
+  const told: number[] = []
+  const all = Array.from({ length: 40 }, (_, i) => {
+    const held = memory.connection('ada')
+    const roomy = (): void => void told.push(i)
+    return {
+      held,
+      ...start(heldSlabs(pool, held), ['aes128-gcm@openssh.com'], 2 ** 31, 32_768, undefined, {
+        held,
+        roomy,
+      }),
+    }
+  })
+  const served = all.filter(({ writer, kernel }) => {
+    kernel.takes = false
+    if (writer.room() <= 0) return false
+    writer.put(Buffer.alloc(200_000))
+    writer.flush()
+    return true
+  })
+  assert.equal(served.length, 1 + (8 * 1024 * 1024) / SLAB)
+
+  for (const { kernel } of served) kernel.take()
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+
+  assert.equal(told.length, 40 - served.length)
+  assert.equal(all[0]!.held.isOver, false)
+})
+
+test('slab writer: what a closed channel had to send is given back, though nothing can be sealed', () => {
+  const memory = heldMemory(() => 16 * 1024 * 1024)
+  const held = memory.connection('ada')
+  const line = start(heldSlabs(openSlabs(), held), ['aes128-gcm@openssh.com'], 0, 32_768, undefined, { held })
+  line.exchange(true)
+  for (let i = 0; i < 30; i++) {
+    line.writer.put(Buffer.alloc(SLAB))
+    line.writer.flush()
+  }
+  assert.equal(held.isOver, true)
+
+  line.writer.close()
+
+  assert.equal(held.isOver, false)
 })
