@@ -109,7 +109,7 @@ test('workers: a file that one process has open and another removes is paid for 
     await two.unlink('/a')
     assert.equal((await usage()).used, 600_003)
     await assert.rejects(two.put('/b', new Uint8Array(400_000)), /Quota used up/)
-    await one.close(open)
+    await assert.rejects(one.close(open), /Removed meanwhile/)
     await two.unlink('/b')
     assert.deepEqual(await usage(), { used: 0, reserved: 0, files: 0 })
     await two.put('/b', new Uint8Array(400_000))
