@@ -45,6 +45,9 @@ export function portChannel(
     },
     room: wakeWriters,
   }
+  /** Writes that wait for room, and when the last of them has had it. */
+  let late = 0
+  let before = Promise.resolve()
   let port: DrainedPort | undefined
   const bytePort = (): DrainedPort => {
     port ??= makePort(sink)
@@ -68,16 +71,34 @@ export function portChannel(
     }
   }
 
+  function put(bytes: Uint8Array): void {
+    const { writer } = bytePort()
+    writer.put(bytes)
+    writer.flush()
+  }
+
+  async function room(): Promise<void> {
+    const { writer } = bytePort()
+    while (!signal.aborted && writer.room() <= 0) await roomChanged.promise
+  }
+
+  /** Behind all that waits already, once there is room. */
+  function putLate(bytes: Uint8Array): Promise<void> {
+    late += 1
+    const mine = before.then(room).then(() => {
+      late -= 1
+      put(bytes)
+    })
+    before = mine.catch(() => {})
+    return mine
+  }
+
   async function write(bytes: Uint8Array): Promise<void> {
     if (signal.aborted) throw gone()
     const { writer } = bytePort()
-    const room = async (): Promise<void> => {
-      while (!signal.aborted && writer.room() <= 0) await roomChanged.promise
-    }
     // Others of the account may have filled what it may hold.
-    await room()
-    writer.put(bytes)
-    writer.flush()
+    if (late === 0 && writer.room() > 0) put(bytes)
+    else await putLate(Uint8Array.from(bytes))
     await room()
     if (signal.aborted) throw gone()
   }
@@ -89,6 +110,7 @@ export function portChannel(
   }
 
   async function drained(): Promise<void> {
+    await before
     await port?.drained()
     await errorsSent(channel, signal)
   }

@@ -55,6 +55,29 @@ export function byteChannelContract(dataPath: 'fast' | 'plain'): void {
       )
     },
   )
+  test(
+    name('what nobody waits for goes out in order, from memory that is used again, before the end'),
+    async () => {
+      const sent = randomBytes(2_000_000)
+      const { handler } = watched(async ({ channel }) => {
+        const again = new Uint8Array(50_000)
+        for (let at = 0; at < sent.length; at += again.length) {
+          again.set(sent.subarray(at, at + again.length))
+          void channel.write(again)
+          if (at % 400_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+        }
+      })
+      await using porch = await startPorch(handler, { dataPath })
+      using channel = await rawChannel(porch.port, { window: 100 })
+
+      await channel.until(() => channel.data().length === 100)
+      channel.adjust(2 * sent.length)
+      await channel.until(() => channel.heard.includes('close'))
+
+      assert.ok(channel.data().equals(sent))
+    },
+  )
+
   test(name('a writer waits while the client takes nothing, and goes on when it does'), async () => {
     const piece = randomBytes(250_000)
     let written = 0
