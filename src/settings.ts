@@ -118,7 +118,7 @@ export const SETTINGS = {
   'max-held': held
     .default(128 * 1024 ** 2)
     .describe('memory for what clients do not take; half of it for one account'),
-  'max-sessions': count(1).default(256).describe('sessions of an account that has no number of its own'),
+  'max-sessions': count(1).default(1024).describe('sessions of an account that has no number of its own'),
   'rekey-bytes': volume.default(1024 ** 3).describe('moved under the same keys; 0: any number'),
   'rekey-time': timer.default(3_600_000).describe('age of keys; then they are renewed; 0: never'),
   keepalive: timer.default(15_000).describe('between questions whether a client is still there'),

@@ -6,7 +6,8 @@ const LEAST_INPUT = 320 * 1024
 /**
  * The memory that clients make this process hold: what was made for them and their sockets did not take yet, and what
  * they sent that is not dealt with. An account may hold as much as it leaves free for all others: half of the whole when
- * it is alone. One that holds more is served no further until its clients have read, and what they ask stays in their sockets.
+ * it is alone. One that holds more is served no further until its clients have read, and what they ask stays in their sockets;
+ * but a connection whose client has taken all goes on, a piece of memory at a time: it need not wait for others of its account.
  */
 export interface HeldMemory {
   /** One connection of an account. */
@@ -14,14 +15,14 @@ export interface HeldMemory {
 }
 
 export interface Held {
-  /** The account holds more than its share: make nothing more for it. */
+  /** The account holds more than its share, and this connection some of it: make nothing more for it. */
   readonly isOver: boolean
   take(bytes: number): void
   give(bytes: number): void
   /** Input came; it is held until it is dealt with. */
   came(bytes: number): void
   dealt(bytes: number): void
-  /** Calls `go` when the account holds less. */
+  /** Calls `go` when that is over. */
   wait(go: () => void): void
   /** `go` is called no more. */
   forget(go: () => void): void
@@ -47,8 +48,8 @@ export const UNCOUNTED: Held = {
 interface Holder {
   bytes: number
   connections: number
-  /** In the order in which they came. */
-  readonly waiting: Set<() => void>
+  /** Whom to call, and whether it still has to wait; in the order in which they came. */
+  readonly waiting: Map<() => void, () => boolean>
 }
 
 /** `most`: bytes for all together. */
@@ -66,17 +67,22 @@ export function heldMemory(most: () => number): HeldMemory {
     wakes = true
     setImmediate(() => {
       wakes = false
-      for (const holder of waiting) if (!isOver(holder)) wake(holder)
+      for (const holder of [...waiting]) wake(holder)
     })
   }
   const wake = (holder: Holder): void => {
-    const all = [...holder.waiting]
-    holder.waiting.clear()
-    waiting.delete(holder)
-    for (const go of all) go()
+    for (const [go, waits] of [...holder.waiting]) {
+      if (waits()) continue
+      forget(holder, go)
+      go()
+    }
+  }
+  const forget = (holder: Holder, go: () => void): void => {
+    holder.waiting.delete(go)
+    if (holder.waiting.size === 0) waiting.delete(holder)
   }
   const join = (account: string): Holder => {
-    const holder = holders.get(account) ?? { bytes: 0, connections: 0, waiting: new Set() }
+    const holder = holders.get(account) ?? { bytes: 0, connections: 0, waiting: new Map() }
     holder.connections += 1
     holders.set(account, holder)
     return holder
@@ -89,61 +95,62 @@ export function heldMemory(most: () => number): HeldMemory {
   return {
     connection(account) {
       const holder = join(account)
-      let bytes = 0
+      let output = 0
       let input = 0
       let isClosed = false
       let goOn: (() => void) | undefined
 
       const add = (count: number): void => {
-        // What its socket takes behind its end was given back with it.
-        if (isClosed) return
-        bytes += count
         holder.bytes += count
         total += count
         if (count < 0) wakeLater()
       }
-      const wait = (go: () => void): void => {
+      // What its socket takes behind its end was given back with it.
+      const put = (count: number): void => {
         if (isClosed) return
-        holder.waiting.add(go)
-        waiting.add(holder)
+        output += count
+        add(count)
       }
-      const forget = (go: () => void): void => {
-        holder.waiting.delete(go)
-        if (holder.waiting.size === 0) waiting.delete(holder)
+      const bring = (count: number): void => {
+        if (isClosed) return
+        input += count
+        add(count)
+      }
+      const isFull = (): boolean => output > 0 && isOver(holder)
+      const wait = (go: () => void, waits: () => boolean): void => {
+        if (isClosed) return
+        holder.waiting.set(go, waits)
+        waiting.add(holder)
       }
 
       return {
         get isOver() {
-          return isOver(holder)
+          return isFull()
         },
-        take: add,
-        give: (count) => add(-count),
-        came(count) {
-          input += count
-          add(count)
-        },
+        take: put,
+        give: (count) => put(-count),
+        came: bring,
         dealt(count) {
-          input -= count
-          add(-count)
+          bring(-count)
           if (goOn === undefined || input > LEAST_INPUT) return
           const go = goOn
           goOn = undefined
-          forget(go)
+          forget(holder, go)
           go()
         },
-        wait,
-        forget,
+        wait: (go) => wait(go, isFull),
+        forget: (go) => forget(holder, go),
         mayBring(go) {
           if (input <= LEAST_INPUT || !isOver(holder)) return true
           goOn = go
-          wait(go)
+          wait(go, () => isOver(holder))
           return false
         },
         close() {
           if (isClosed) return
-          add(-bytes)
+          add(-output - input)
           isClosed = true
-          if (goOn !== undefined) forget(goOn)
+          if (goOn !== undefined) forget(holder, goOn)
           leave(account, holder)
         },
       }

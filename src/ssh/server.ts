@@ -99,7 +99,7 @@ export async function serve(parts: PorchParts): Promise<Porch> {
   const { log, clock } = parts
   const live = openLive()
   const freeBlocks: Uint8Array[] = []
-  const memory = heldMemory(() => limitsNow().held)
+  const memory = heldMemory(() => parts.limits?.held ?? PORCH_LIMITS.held)
   const draining = new AbortController()
   const connections = new Set<Connection>()
   const waiting = strangers(limitsNow, clock.elapsed)

@@ -41,7 +41,7 @@ for (const [what, attack] of Object.entries(ATTACKS)) {
   })
 }
 
-/** What all may hold there: an account half of it, and what each of its connections brings in one read. */
+/** What all may hold there: an account half of it, and for each connection a piece of output and what it brings in one read. */
 const HELD = '32MiB'
 const MOST_OF_A_CROWD = 112 * MIB
 

@@ -26,13 +26,13 @@ function left(memory: HeldMemory): number {
   return 2 * (bytes - PIECE)
 }
 
-test('held: an account may hold as much as it leaves free, however many connections it has', () => {
+test('held: an account may hold as much as it leaves free, and for each connection one piece more', () => {
   const memory = heldMemory(() => MOST)
   const connections = Array.from({ length: 50 }, () => memory.connection('mallory'))
 
   const bytes = connections.map(fill).reduce((sum, count) => sum + count, 0)
 
-  assert.equal(bytes, MOST / 2 + PIECE)
+  assert.equal(bytes, MOST / 2 + 50 * PIECE)
 })
 
 test('held: each account beside others has its share, and always a little', () => {
@@ -59,6 +59,25 @@ test('held: who waits is told once there is less, in the order in which they cam
   mallory.give(PIECE)
   await turn()
   assert.deepEqual(told, ['first', 'second'])
+})
+
+test('held: a connection whose client takes all goes on, though others of its account fill its share', async () => {
+  const memory = heldMemory(() => MOST)
+  fill(memory.connection('ada'))
+  const other = memory.connection('ada')
+  let told = 0
+
+  assert.equal(other.isOver, false)
+  other.take(PIECE)
+  assert.equal(other.isOver, true)
+  other.wait(() => told++)
+  await turn()
+  assert.equal(told, 0)
+  other.give(PIECE)
+  await turn()
+
+  assert.equal(told, 1)
+  assert.equal(other.isOver, false)
 })
 
 test('held: what another account gives back lets one go on', async () => {
