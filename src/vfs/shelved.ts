@@ -1,3 +1,4 @@
+// Over 300 lines: all that one account has on the shelf: each entry is written down, charged for and given up here alone.
 import type { Clock } from '../base/clock.ts'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
