@@ -1,6 +1,6 @@
 // Calls of the disk for which Node has no words: a path that the kernel itself keeps below an open folder (openat2(2)),
 // and the names of a folder together with what bears them (getdents64(2), fstatat(2)). Each answers a number: below
-// zero it is the errno. What a file is goes to memory that JavaScript lends once, as do names.
+// zero it is the errno. What a file is goes to memory that JavaScript sees, too, as do names.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

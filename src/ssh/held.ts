@@ -15,7 +15,7 @@ export interface HeldMemory {
 }
 
 export interface Held {
-  /** The account holds more than its share, and this connection some of it: make nothing more for it. */
+  /** The account holds more than it may, and this connection some of it: make nothing more for it. */
   readonly isOver: boolean
   take(bytes: number): void
   give(bytes: number): void

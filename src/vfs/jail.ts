@@ -4,7 +4,8 @@ import { namesOf, ROOT } from './path.ts'
 import { checkName, holdsReserved } from './reserved.ts'
 import type { VirtualPath } from './vfs.ts'
 
-const O_PATH = 0o10000000
+/** Of open(2): not to be read, only to be told of or gone on from. Node does not name it. */
+export const O_PATH = 0o10000000
 /** Opens a folder as a place to go on from: not to be read, and no link. */
 export const ENTER = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** As Linux (MAXSYMLINKS). */

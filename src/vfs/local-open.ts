@@ -2,17 +2,17 @@ import fs from 'node:fs'
 import { OpError } from '../base/error.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import { errnoOf, failure } from './errno.ts'
-import type { Jail, Place } from './jail.ts'
+import { type Jail, O_PATH, type Place } from './jail.ts'
 import { openedFile } from './local-file.ts'
 import { statOf } from './local-stat.ts'
 import type { Paced } from './paced-file.ts'
 import type { FileHandle, NewAttrs, OpenFlags, Stat, VirtualPath } from './vfs.ts'
 
 const { constants } = fs
-const O_PATH = 0o10000000
 /** Of the name itself, whatever it is: no device is opened, no FIFO waited for. */
 export const LOOK = O_PATH | constants.O_NOFOLLOW
-const MODE_BITS = 0o7777
+/** Of a mode, what may be set. */
+export const MODE_BITS = 0o7777
 
 export interface FilesParts {
   readonly jail: Jail

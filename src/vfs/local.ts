@@ -4,14 +4,12 @@ import type { DiskCalls } from './disk-calls.ts'
 import { errnoOf, failure } from './errno.ts'
 import { type Jail, openJail, type Place, type RealPath } from './jail.ts'
 import { openFolder } from './local-folder.ts'
-import { filesIn, LOOK } from './local-open.ts'
+import { filesIn, LOOK, MODE_BITS } from './local-open.ts'
 import { statOf } from './local-stat.ts'
 import { openPaces } from './pace.ts'
 import { type Paced, pacedBy } from './paced-file.ts'
 import { isWithin, namesOf } from './path.ts'
 import type { FileHandle, NewAttrs, OpenFlags, Stat, VirtualFileSystem, VirtualPath } from './vfs.ts'
-
-const MODE_BITS = 0o7777
 
 /** The disk below `home` (a real path) as a tree. Everything answers at once, for the calls take microseconds, but fsync, and READ and WRITE of a disk that was seen to be slow. Descriptors from `mostDescriptor` on are not for files (EMFILE). */
 export interface LocalFileSystem extends VirtualFileSystem {

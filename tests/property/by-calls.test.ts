@@ -12,9 +12,10 @@ import { type LocalFileSystem, openLocal } from '../../src/vfs/local.ts'
 import type { Pace } from '../../src/vfs/pace.ts'
 import { pacedBy } from '../../src/vfs/paced-file.ts'
 import { virtualPath as p } from '../../src/vfs/path.ts'
-import type { DirectoryHandle, Entry, FileHandle, NewAttrs, OpenFlags, Stat } from '../../src/vfs/vfs.ts'
+import type { DirectoryHandle, Entry, FileHandle, NewAttrs, Stat } from '../../src/vfs/vfs.ts'
 import { builtCalls } from '../support/built-calls.ts'
 import { descriptorsIn } from '../support/descriptors.ts'
+import { anyFlags } from '../support/sftp-requests.ts'
 
 const RUNS = Number(process.env.BY_CALLS_RUNS ?? 100)
 const NOBODY = 65534
@@ -108,14 +109,6 @@ const mode = fc.constantFrom(
   0o4755,
   0o1777,
 )
-const flags: fc.Arbitrary<OpenFlags> = fc.record({
-  read: fc.boolean(),
-  write: fc.boolean(),
-  append: fc.boolean(),
-  create: fc.boolean(),
-  truncate: fc.boolean(),
-  exclusive: fc.boolean(),
-})
 const attrs = fc.record(
   {
     mode,
@@ -153,7 +146,7 @@ const listing = async (list: DirectoryHandle, most: number): Promise<Entry[]> =>
 const steps: readonly [weight: number, arbitrary: fc.Arbitrary<Step>][] = [
   [
     10,
-    step('open', [path, flags, fc.option(mode, { nil: undefined })], async (on, at, how, bits) => {
+    step('open', [path, anyFlags, fc.option(mode, { nil: undefined })], async (on, at, how, bits) => {
       const made = bits === undefined ? undefined : { mode: bits }
       const file = on.tree.open(p(at), how, made)
       const found = told(await file.stat())

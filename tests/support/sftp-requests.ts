@@ -15,7 +15,7 @@ const path = fc.oneof(
 const offset = fc.oneof(fc.nat(64), fc.maxSafeNat())
 const uint32 = fc.nat(0xffffffff)
 
-const flags = fc.record({
+export const anyFlags = fc.record({
   read: fc.boolean(),
   write: fc.boolean(),
   append: fc.boolean(),
@@ -54,7 +54,7 @@ const write = fc.tuple(id, handle, fc.nat(200), bytes(40)).map(
 
 /** Any well-formed request but INIT, most of them about a few files and handles, so that they meet. */
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
-  fc.record({ type: fc.constant('open' as const), id, path, flags, attrs }),
+  fc.record({ type: fc.constant('open' as const), id, path, flags: anyFlags, attrs }),
   fc.record({
     type: fc.constant('read' as const),
     id,

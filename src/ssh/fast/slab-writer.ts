@@ -53,6 +53,7 @@ export class SlabWriter implements PacketWriter {
   #full = false
   #telling = false
   #adjust = 0
+  #over = false
   /** The account may hold more. */
   readonly #freed = (): void => this.#tell()
 
@@ -87,11 +88,13 @@ export class SlabWriter implements PacketWriter {
   }
 
   reserve(count: number): Uint8Array[] {
+    // What a slow disk answers behind the end is held for nobody.
+    if (this.#over) return [Buffer.allocUnsafe(count)]
     return this.#plan.reserve(count, Math.min(this.#line.outgoing.packetSize, MOST_DATA))
   }
 
   rewind(count: number): void {
-    this.#plan.rewind(count)
+    if (!this.#over) this.#plan.rewind(count)
   }
 
   /** Lets the peer send `count` bytes more; it leaves with the next flush. */
@@ -112,6 +115,7 @@ export class SlabWriter implements PacketWriter {
 
   /** The channel is no more: what was not sealed goes nowhere. */
   close(): void {
+    this.#over = true
     this.#line.held.forget(this.#freed)
     this.#plan.clear()
   }
@@ -126,7 +130,7 @@ export class SlabWriter implements PacketWriter {
   /** The account holds too much: it is told here when that is over. */
   #waits(): boolean {
     const { held } = this.#line
-    if (!held.isOver) return false
+    if (this.#over || !held.isOver) return false
     held.wait(this.#freed)
     return true
   }

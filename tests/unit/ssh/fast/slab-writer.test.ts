@@ -285,4 +285,13 @@ test('slab writer: what a closed channel had to send is given back, though nothi
   line.writer.close()
 
   assert.equal(held.isOver, false)
+  // A slow disk answers behind the end of the channel.
+  for (let i = 0; i < 30; i++) {
+    line.writer.put(Buffer.alloc(1000))
+    line.writer.rewind(1000)
+    line.writer.put(Buffer.alloc(SLAB))
+    line.writer.flush()
+  }
+  assert.equal(held.isOver, false)
+  assert.equal(line.writer.empty, true)
 })
