@@ -31,6 +31,8 @@ export interface Line {
   readonly hashes: RemoteHashes
   /** Whether the server is of our kind: what it holds back of an overwrite, which uploads are unfinished. */
   readonly isOurs: boolean
+  /** Host and port, as they are reached from this machine. */
+  readonly server: string
   /** Whether EXCL is known to be kept: rclone's server opens what is there all the same. */
   readonly keepsExclusive: boolean
   /** Runs a command there (a byte string). */
@@ -91,6 +93,7 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
     const vfs = remoteFileSystem(await openSession(dialed))
     return {
       vfs,
+      server: `${dialer.host}:${dialer.port}`,
       keepsExclusive: /^(MiniFTP|OpenSSH)_/.test(dialed.software),
       hashes,
       isOurs: dialed.software.startsWith('MiniFTP'),

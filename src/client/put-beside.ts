@@ -2,8 +2,10 @@ import { isOpError } from '../base/error.ts'
 import { planResume, type Side } from '../transfer/resume.ts'
 import { MOST_NAME, nameOf, parentOf, virtualPath } from '../vfs/path.ts'
 import type { Stat, VirtualPath } from '../vfs/vfs.ts'
+import { claimBeside } from './claim-part.ts'
 import type { Line } from './link.ts'
 import { openTarget } from './open-target.ts'
+import { ownMark } from './own-mark.ts'
 import type { OpenPart, OpenSource } from './put-part.ts'
 import type { RemoteFile } from './remote-file.ts'
 import { localMd5, statOrNone, type Try, wholeMd5 } from './transfer.ts'
@@ -26,12 +28,15 @@ export interface Beside extends OpenPart {
   readonly path: VirtualPath
   readonly target: VirtualPath
   readonly old: Stat
+  /** That no other run of ours writes there, until it is disposed of. */
+  readonly claim: AsyncDisposable
 }
 
 /**
  * A server of another kind writes over the old file from the first byte on, and one that is cut off is lost. So its replacement is
- * made beside it, as `.NAME.miniftp-part`, where a rename can put it in its place; what an earlier try left there is gone on
- * with, once its bytes are proved. Undefined where that cannot be: then it is replaced in place.
+ * made beside it, as `.NAME.miniftp-part-MARK`, where a rename can put it in its place; what an earlier try left there is gone on
+ * with, once its bytes are proved. Others have another mark: two that write into one file would mix their contents, one of
+ * them in what the other has verified and renamed. Undefined where that cannot be: then it is replaced in place. EBUSY.
  */
 export async function openBeside(
   { file, stat: { size } }: OpenSource,
@@ -44,10 +49,12 @@ export async function openBeside(
   const isLink = (await vfs.stat(target, { follow: false })).kind === 'symlink'
   const place = isLink ? await vfs.realpath(target) : target
   const old = await vfs.stat(place)
-  const name = `.${nameOf(place)}.miniftp-part`
+  const name = `.${nameOf(place)}.miniftp-part-${ownMark()}`
   if (old.kind !== 'file' || name.length > MOST_NAME) return undefined
   const path = virtualPath(name, parentOf(place))
 
+  await using claim = new AsyncDisposableStack()
+  claim.use(await claimBeside(line, place))
   const there = await statOrNone(vfs, path)
   const own = memory.beside === path
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
@@ -69,7 +76,7 @@ export async function openBeside(
       return undefined
     }
     memory.beside = path
-    return { path, target: place, old, offset, opened }
+    return { path, target: place, old, claim: claim.move(), offset, opened }
   } catch (error) {
     if (!isOpError(error) || !REFUSED.has(error.code)) throw error
     memory.inPlace = true

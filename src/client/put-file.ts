@@ -98,6 +98,7 @@ async function send(
   // What is written anew because it cannot be gone on with is ours already.
   const replaces = plan.do === 'replace' && (!memory.cannotGoOn || memory.beside !== undefined)
   const beside = replaces ? await openBeside(source, target, attempt) : undefined
+  await using _ = beside?.claim
   const from = plan.do === 'continue' ? plan.offset : (beside?.offset ?? 0)
   const remote =
     beside?.opened ??

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { ownMark } from '../../src/client/own-mark.ts'
 import { type CuttingProxy, startCuttingProxy } from '../support/cutting-proxy.ts'
 import { type OtherServer, startSshd } from '../support/other-servers.ts'
 import { without } from '../support/run-client.ts'
@@ -36,7 +37,7 @@ after(async () => {
 })
 const here = (name: string): string => join(server.folder, name)
 const there = (name: string): string => join(server.root, name)
-const part = (name: string): string => there(`.${name}.miniftp-part`)
+const part = (name: string): string => there(`.${name}.miniftp-part-${ownMark()}`)
 
 /** The next connection is cut in the midst of a replacement of `name`, once some of it has come. */
 function cutWhenCame(name: string): void {
@@ -118,4 +119,27 @@ test('client and sshd: what a put -f left of other content is not gone on with',
   assert.equal(done.status, 0, done.stderr)
   assert.equal(eventOf(done.stdout, 'done').resumedAt, undefined)
   sameFile(there('d.bin'), here('d.bin'))
+})
+
+test('client and sshd: two that replace one file do not write into one part', { skip }, async () => {
+  writeFileSync(there('e.bin'), OLD)
+  writeFileSync(here('e.bin'), noise(SIZE, 5))
+  mkdirSync(here('other'))
+  writeFileSync(here('other/e.bin'), noise(SIZE, 6))
+  const put = (file: string) =>
+    miniftp(server, ['put', '-f', file, `ftp:${server.remote}`], { port: proxy.port })
+  const second = Promise.withResolvers<Awaited<ReturnType<typeof put>>>()
+  // In the midst of the first, the second comes and ends.
+  proxy.holdAfter(SIZE / 2, async () => {
+    put('other/e.bin').then(second.resolve, second.reject)
+    await second.promise
+  })
+
+  const first = await put('e.bin')
+
+  const { status, stderr } = await second.promise
+  assert.equal(status, 1, stderr)
+  assert.match(stderr, /is being replaced by another miniftp: wait for that/)
+  assert.equal(first.status, 0, first.stderr)
+  sameFile(there('e.bin'), here('e.bin'))
 })

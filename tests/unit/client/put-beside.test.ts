@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { Line } from '../../../src/client/link.ts'
+import { ownMark } from '../../../src/client/own-mark.ts'
 import { newPut, putFile } from '../../../src/client/put-file.ts'
 import { remoteFileSystem } from '../../../src/client/remote-vfs.ts'
 import { memoryFileSystem } from '../../../src/vfs/memory.ts'
@@ -11,7 +12,7 @@ import { OK } from '../../../src/wire/replies.ts'
 import type { Request } from '../../../src/wire/requests.ts'
 import { refusal, scriptedSession, statOf } from '../../support/scripted-session.ts'
 
-const PART = '/d/.f.miniftp-part'
+const PART = `/d/.f.miniftp-part-${ownMark()}`
 const OLD = { ...statOf(3), uid: 7, gid: 8, mode: 0o100640 }
 
 /** A server of another kind with an `old` file `/d/f`, which refuses what `refuses` tells; `part`: what lies beside it, `tries` of one run. */
