@@ -46,6 +46,8 @@ export interface Link extends AsyncDisposable {
   readonly server: { readonly software: string; readonly kex: string; readonly cipher: string } | undefined
   /** A line over the connection of now, which is made again when it is gone. Whoever takes it ends its session. */
   line(signal: AbortSignal): Promise<Line>
+  /** A line that nobody needs for now: whoever asks next has it. */
+  leave(line: Line): void
   /**
    * Does `work`, and again from its beginning whenever the connection was lost under it, with waits that grow until
    * it comes back. `moved` tells how much was moved so far: while that grows, it does not give up. When the signal
@@ -101,6 +103,11 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
     }
   }
 
+  function leave(left: Line): void {
+    if (idle?.vfs.session.alive() !== true) idle = left
+    else left.vfs.session.end()
+  }
+
   return {
     async open(signal) {
       await connection(signal)
@@ -109,6 +116,7 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
       return now === undefined ? undefined : { software: now.dialed.software, ...now.dialed.agreed }
     },
     line,
+    leave,
     async lasting(signal, moved, work) {
       let wait = FIRST_WAIT
       let before = moved()
@@ -134,8 +142,8 @@ export function linkOver({ dialer, clock, patienceMs, onLost, onBack }: LinkPart
           if (isLost) onBack?.()
           isLost = false
           const done = await work(taken, again)
-          if (idle === undefined && !signal.aborted) {
-            idle = taken
+          if (!signal.aborted) {
+            leave(taken)
             taken = undefined
           }
           return done

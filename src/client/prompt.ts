@@ -27,6 +27,8 @@ export interface Sides {
   run(line: string, signal: AbortSignal): Promise<boolean>
   /** What Tab puts into a line. */
   complete(line: string): Promise<[string[], string]>
+  /** Leaves the session to a transfer: the server may let us have no other (OpenSSH's MaxSessions). */
+  lend(): void
   readonly remote: VirtualPath
 }
 
@@ -54,14 +56,15 @@ export function openSides({
 }: SidesParts): Sides {
   /** There was one, and nobody ended it. */
   let again = false
+  let own: Line | undefined
   const live = kept(
     async () => {
-      const line = await link.line(over)
+      own = await link.line(over)
       if (again) screen.complain('Connected again')
       again = true
-      return line
+      return own
     },
-    ({ vfs }) => vfs.session.alive(),
+    (line) => line === own && line.vfs.session.alive(),
   )
 
   const here = (signal: AbortSignal): CommandContext =>
@@ -98,6 +101,13 @@ export function openSides({
         stops.dispose()
       }
       return local.over
+    },
+    lend() {
+      if (own === undefined) return
+      link.leave(own)
+      own = undefined
+      // It is given back, which is no news.
+      again = false
     },
     async complete(text) {
       if (words.isLocal(text)) return complete(text, words, disk, folders.local.cwd)

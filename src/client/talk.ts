@@ -48,6 +48,7 @@ export async function talk(
     move: (parts: MoveParts) => Promise<readonly OpError[]>,
   ): Promise<void> => {
     const own = report()
+    sides.lend()
     const parts = {
       ...common,
       report: own,

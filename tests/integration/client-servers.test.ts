@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
@@ -92,6 +92,34 @@ for (const sessions of [1, 2])
     await using server = await startSshd({ shell: true, sessions })
     await movesTrees(server)
   })
+
+test('client and sshd with MaxSessions 1: words of the prompt and transfers have the one session in turn', {
+  skip: without('sshd'),
+}, async () => {
+  await using server = await startSshd({ shell: true, sessions: 1 })
+  writeFileSync(join(server.folder, 'a.txt'), 'a')
+  const words = [
+    `cd ${server.remote}`,
+    'put a.txt',
+    'ls',
+    'get a.txt b.txt',
+    'mv a.txt c.txt',
+    'mget *.txt',
+    'ls',
+  ]
+
+  const { status, stdout, stderr } = await miniftp(server, ['ftp'], { input: words.join('\n') })
+
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /a\.txt\n.*c\.txt\n$/s)
+  assert.deepEqual(
+    readdirSync(server.folder)
+      .filter((name) => /^[bc]\.txt$/.test(name))
+      .sort(),
+    ['b.txt', 'c.txt'],
+  )
+  assert.doesNotMatch(stderr, /again/)
+})
 
 test('client and rclone serve sftp: files and cuts, verified by its md5sum', {
   skip: without('rclone'),
