@@ -19,6 +19,7 @@ import { keepRoom, openDatabase } from './store/database.ts'
 import type { KeyValue } from './store/key-value.ts'
 import { keyvOver } from './store/keyv.ts'
 import { lastOpen } from './store/put-back.ts'
+import { remembered } from './store/remembered.ts'
 import { sqlFresh } from './store/sql-fresh.ts'
 import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
@@ -77,9 +78,11 @@ export async function openOffice({
   await using undo = new AsyncDisposableStack()
   const real = databaseIn(folder)
   const database = undo.adopt(openDatabase(real), (open) => open.close())
-  const store = keyvOver(database, 'miniftp')
+  const isOnly = siblings === alone
+  const stored = keyvOver(database, 'miniftp')
+  const store = isOnly ? remembered(stored) : stored
   const versions = sqlVersions(database)
-  const accounts = accountsOver(store, siblings === alone ? onlyHere(versions) : versions, clock)
+  const accounts = accountsOver(store, isOnly ? onlyHere(versions) : versions, clock)
   const words = passwords()
   const uploads = sqlUploads(database)
   const counted = sqlLedger({ database, self: markOf(process.pid), isAlive })

@@ -8,11 +8,14 @@ import Keyv from 'keyv'
 import { openDatabase } from '../../src/store/database.ts'
 import { keyValueOf, keyvOver } from '../../src/store/keyv.ts'
 import { memoryKeyValue } from '../../src/store/memory.ts'
+import { remembered } from '../../src/store/remembered.ts'
 import { keyValueContract } from './key-value.contract.ts'
 
 keyValueContract('memory', async () => memoryKeyValue())
 
 keyValueContract('keyv over a Map', async () => keyValueOf(new Keyv({ throwOnErrors: true })))
+
+keyValueContract('remembered', async () => remembered(memoryKeyValue()))
 
 keyValueContract('keyv over sqlite', async () => {
   const database = openDatabase(':memory:')
@@ -57,4 +60,72 @@ test('keyv over sqlite: rejects when the database cannot be asked, each way', as
   await assert.rejects(async () => {
     for await (const _ of store.entries('')) assert.fail('it has entries')
   })
+})
+
+test('remembered: the store is asked once for what is there and for what is not, and again after a change', async () => {
+  const below = memoryKeyValue()
+  const asked: string[] = []
+  const store = remembered({
+    ...below,
+    get(key) {
+      asked.push(key)
+      return below.get(key)
+    },
+  })
+
+  for (let turn = 0; turn < 3; turn++) {
+    assert.equal(await store.get('ada'), undefined)
+    assert.equal(await store.get('eve'), undefined)
+  }
+  await store.set('ada', { on: true })
+  for (let turn = 0; turn < 3; turn++) assert.deepEqual(await store.get('ada'), { on: true })
+  await store.delete('ada')
+  assert.equal(await store.get('ada'), undefined)
+  assert.deepEqual(asked, ['ada', 'eve', 'ada', 'ada'])
+
+  for (let i = 0; i < 5_000; i++) await store.get(`stranger ${i}`)
+  asked.length = 0
+  await store.get('ada')
+  assert.deepEqual(asked, ['ada'], 'it keeps all there ever was')
+})
+
+// A password is changed while its owner logs in: the old one would have been good until the server ends.
+test('remembered: what is read beside a change is not kept, nor what a change that failed may have left', async () => {
+  const below = memoryKeyValue()
+  await below.set('ada', 'old')
+  let gate = Promise.withResolvers<void>()
+  let changing: Promise<void> | undefined
+  const store = remembered({
+    ...below,
+    async get(key) {
+      const value = await below.get(key)
+      await gate.promise
+      return value
+    },
+    async set(key, value) {
+      await changing
+      await below.set(key, value)
+      if (value === 'half') throw new Error('The disk is full')
+    },
+  })
+
+  const reading = store.get('ada')
+  await new Promise((resolve) => setImmediate(resolve))
+  await store.set('ada', 'new')
+  gate.resolve()
+  assert.equal(await reading, 'old')
+  assert.equal(await store.get('ada'), 'new')
+
+  gate = Promise.withResolvers<void>()
+  gate.resolve()
+  const begun = Promise.withResolvers<void>()
+  changing = begun.promise
+  const setting = store.set('ada', 'newer')
+  assert.equal(await store.get('ada'), 'new')
+  begun.resolve()
+  await setting
+  assert.equal(await store.get('ada'), 'newer')
+
+  await assert.rejects(store.set('ada', 'half'), /full/)
+  assert.equal(await store.get('ada'), 'half')
 })
