@@ -72,7 +72,13 @@ export function stopReadingFromTheDeaf(
   }
   protocol.parse = (chunk, from, to) => {
     let at = from
-    while (at < to && asked < MOST_A_TURN) at = protocol._parse(chunk, at, to) ?? to
+    // What ssh2 says meanwhile leaves as one write: of a key exchange its last two messages, of a channel its end.
+    socket.cork()
+    try {
+      while (at < to && asked < MOST_A_TURN) at = protocol._parse(chunk, at, to) ?? to
+    } finally {
+      socket.uncork()
+    }
     if (at < to) held = Buffer.concat([...(held === undefined ? [] : [held]), chunk.subarray(at, to)])
   }
   return {

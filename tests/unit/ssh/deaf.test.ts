@@ -5,10 +5,12 @@ import { test } from 'node:test'
 import { stopReadingFromTheDeaf } from '../../../src/ssh/deaf.ts'
 
 const MIB = 1024 * 1024
+/** A request on which ssh2 chokes. */
+const POISON = 255
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function socketOf(mayBring?: (go: () => void) => boolean) {
-  const state = { paused: false, writableLength: 0 }
+  const state = { paused: false, writableLength: 0, corked: 0 }
   const socket = Object.assign(new EventEmitter(), {
     pause() {
       state.paused = true
@@ -16,12 +18,20 @@ function socketOf(mayBring?: (go: () => void) => boolean) {
     resume() {
       state.paused = false
     },
+    cork() {
+      state.corked += 1
+    },
+    uncork() {
+      state.corked -= 1
+    },
   })
   Object.defineProperty(socket, 'writableLength', { get: () => state.writableLength })
   /** Requests that came through, each a byte; opened as ssh2 does, which stops early when told `false`. */
   const opened: number[] = []
   const protocol = {
     _onPayload(payload: Buffer): unknown {
+      assert.equal(state.corked, 1)
+      if (payload[0] === POISON) throw new Error('Poison')
       opened.push(payload[0]!)
       hearing.asked()
       return undefined
@@ -150,4 +160,15 @@ test('deaf: what one read holds beyond that waits for the next turns, in order a
   assert.deepEqual(Buffer.from(opened), requests)
   await turn()
   assert.equal(state.paused, false)
+})
+
+test('deaf: what is said to one read leaves together, and nothing is held back after it, whatever ssh2 makes of it', () => {
+  const { state, opened, asks } = socketOf()
+
+  asks(Buffer.of(1, 2, 3))
+  assert.deepEqual(opened, [1, 2, 3])
+  assert.equal(state.corked, 0)
+
+  assert.throws(() => asks(Buffer.of(4, POISON)), /Poison/)
+  assert.equal(state.corked, 0)
 })
