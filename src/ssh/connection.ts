@@ -138,7 +138,8 @@ export function serveConnection(
     (go) => held.mayBring(go),
   )
   const guarded = guardPeer(peer, limits.leastPacket, hearing.asked, () => shown.asked === true, offend)
-  const renewal = renewKeys(peer, limits, offend)
+  let fast: FastConnection | undefined
+  const renewal = renewKeys(peer, limits, offend, () => fast?.sent ?? 0)
   const grace = timer(Math.max(1, limits.graceMs - (clock.elapsed() - parts.accepted)), () => {
     log.info('login refused', { reason: 'time is up' })
     cut()
@@ -262,7 +263,6 @@ export function serveConnection(
     session.on('shell', (open, refuse) => start(open, refuse, { type: 'shell', pty }))
   })
 
-  let fast: FastConnection | undefined
   const makePort = (channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort => {
     fast ??= parts.fast?.(turns.ms, held)
     return fast?.port(channel, sink) ?? plainPort(channel, socket, sink, limits.queued)

@@ -29,12 +29,14 @@ export interface Renewal {
 
 /**
  * Renews the keys of a connection by volume and by time, which ssh2 does not, and ends a client that makes exchanges
- * a weapon: before it is logged in, without any use, or never ended while it asks for more.
+ * a weapon: before it is logged in, without any use, or never ended while it asks for more. `sentPast`: bytes that did not
+ * go by ssh2.
  */
 export function renewKeys(
   peer: ssh2.Connection,
   { rekeyMs, rekeyBytes }: RenewalLimits,
   cut: (why: string) => void,
+  sentPast: () => number = () => 0,
 ): Renewal {
   const { _protocol: protocol, _sock: socket } = insideOf(peer)
   let started = false
@@ -45,7 +47,14 @@ export function renewKeys(
   let timer: NodeJS.Timeout | undefined
   let counted: { readonly queue: readonly Uint8Array[]; entries: number; bytes: number } | undefined
 
-  const moved = (): number => socket.bytesRead + socket.bytesWritten
+  /** Bytes that went through ssh2. (The socket would walk through its queue to tell.) */
+  let known = 0
+  const onWrite = protocol._onWrite
+  protocol._onWrite = (data) => {
+    known += data.length
+    onWrite(data)
+  }
+  const moved = (): number => known + sentPast()
   const running = (): boolean => protocol._kexinit !== undefined
   const again = (): void => {
     clearTimeout(timer)
@@ -82,7 +91,8 @@ export function renewKeys(
     again()
   })
   // Behind ssh2's own listener.
-  socket.on('data', () => {
+  socket.on('data', (bytes: Uint8Array) => {
+    known += bytes.length
     if (protocol._queue !== undefined && waiting(protocol._queue) > MOST_WAITING)
       return cut('too many requests in a key exchange')
     if (started && rekeyBytes > 0 && moved() - since >= rekeyBytes) renew()

@@ -25,6 +25,8 @@ export interface ProtocolInside extends HybridProtocol {
   /** Opens what was read, to its end or as far as `_parse` came; `_parse` gives where it stopped. */
   parse(chunk: Buffer, from: number, to: number): void
   _parse(chunk: Buffer, from: number, to: number): number | undefined
+  /** Sends what is sealed; given to each new cipher. */
+  _onWrite(data: Uint8Array): void
   /** Something came: the keepalive's count begins again. */
   _onPacket(): void
   channelOpenFail(recipient: number, reason: number, text: string): void

@@ -7,6 +7,7 @@ import { type DrainedPort, tellError } from '../plain-port.ts'
 import type { PacketSink } from '../session.ts'
 import { takeIn } from './intake.ts'
 import { randomPadding } from './padding.ts'
+import { pastQueue } from './past-queue.ts'
 import { type Seal, sealOver } from './seal.ts'
 import { type Line, SlabWriter } from './slab-writer.ts'
 import { heldSlabs, openSlabs } from './slabs.ts'
@@ -29,6 +30,8 @@ export interface FastLimits {
   readonly held?: Held
 }
 export interface FastConnection {
+  /** Bytes that its ports have sent. */
+  readonly sent: number
   /** The short way of one channel, once. */
   port(channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort
 }
@@ -53,6 +56,11 @@ export function openFastPath(elapsed: () => number = systemClock.elapsed): FastP
       const intake = takeIn(protocol, socket)
       const widths: WindowBudget = connectionBudget(budget)
       lends(socket)
+      const send = pastQueue(socket)
+      let sent = 0
+      const sealed = (count: number): void => {
+        sent += count
+      }
       const counted = heldSlabs(slabs, held)
 
       const adjusted = protocol._handlers.CHANNEL_WINDOW_ADJUST as (p: unknown, id: number, n: number) => void
@@ -74,9 +82,12 @@ export function openFastPath(elapsed: () => number = systemClock.elapsed): FastP
         protocol._kexinit === undefined && protocol._destruct !== undefined && socket.writable
 
       return {
+        get sent() {
+          return sent
+        },
         port(channel, sink) {
           const { incoming, outgoing } = halvesOf(channel)
-          const line: Line = { seal: sealNow, ready, outgoing, socket, most: mostQueued, held }
+          const line: Line = { seal: sealNow, ready, outgoing, socket, send, sealed, most: mostQueued, held }
           const writer = new SlabWriter(line, counted, () => sink.room())
           const window = windowOver(incoming, widths, { roundTripMs, idle: idleShare(), now: elapsed }, held)
           const empty = Promise.withResolvers<void>()

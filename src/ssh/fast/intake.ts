@@ -30,8 +30,9 @@ export interface Intake {
  */
 export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
   const receivers = new Map<number, Receiver>()
-  /** Most often one; a Set of one makes its table anew with each that comes and goes. */
+  /** The first `count` of them; most often one, for which a Set or an array that becomes empty would make its table anew. */
   const stirred: (Receiver | undefined)[] = []
+  let count = 0
   const onward = protocol._onPayload
 
   // Kept by ssh2 for the deciphers of later key exchanges, too.
@@ -57,7 +58,7 @@ export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
   }
 
   function wake(receiver: Receiver): void {
-    if (!stirred.includes(receiver)) stirred.push(receiver)
+    if (!stirred.includes(receiver)) stirred[count++] = receiver
   }
 
   /** What ssh2 hears of a key exchange is its own, too. */
@@ -77,14 +78,14 @@ export function takeIn(protocol: ProtocolInside, socket: Socket): Intake {
   // Behind ssh2's own listener: the packets of this read were all given.
   socket.on('data', (chunk: Buffer) => {
     keepPacket(chunk)
-    if (stirred.length === 0) return
+    if (count === 0) return
     protocol._onPacket()
-    for (let at = 0; at < stirred.length; at++) {
+    for (let at = 0; at < count; at++) {
       const receiver = stirred[at]
       stirred[at] = undefined
       receiver?.settle()
     }
-    stirred.length = 0
+    count = 0
   })
 
   return {

@@ -2,8 +2,9 @@ import type { Held } from '../held.ts'
 import type { PacketWriter } from '../session.ts'
 import { type Drain, Outlet } from './outlet.ts'
 import { DATA_HEAD, PacketPlan, type Planned } from './packet-plan.ts'
+import type { Send } from './past-queue.ts'
 import { MOST_BEHIND, PACKET_HEAD, type Seal } from './seal.ts'
-import type { Slabs } from './slabs.ts'
+import type { Slab, Slabs } from './slabs.ts'
 
 /** Bytes that may wait: for the peer's window, for a key exchange, for the kernel. */
 const MOST_QUEUED = 1024 * 1024
@@ -28,6 +29,10 @@ export interface Line {
   /** ssh2's count of the peer's window, which its own packets use too. */
   readonly outgoing: Outgoing
   readonly socket: Drain
+  /** Past its queue. */
+  readonly send: Send
+  /** So many bytes were sealed. */
+  readonly sealed: (count: number) => void
   /** Bytes that may wait where that is less than what we would take. */
   readonly most: number
   /** What the connection's account holds. */
@@ -66,6 +71,7 @@ export class SlabWriter implements PacketWriter {
     this.#plan = plan
     this.#outlet = new Outlet(
       line.socket,
+      line.send,
       (slab) => plan.leave(slab),
       () => this.#tell(),
     )
@@ -172,8 +178,7 @@ export class SlabWriter implements PacketWriter {
     bytes[at] = CHANNEL_DATA
     at = bytes.writeUInt32BE(this.#line.outgoing.id, at + 1)
     bytes.writeUInt32BE(data, at)
-    const end = this.#seal.seal(bytes, start, DATA_HEAD + data)
-    this.#outlet.add(bytes, slab, start, end)
+    this.#add(bytes, slab, start, this.#seal.seal(bytes, start, DATA_HEAD + data))
     this.#plan.leave(slab)
   }
 
@@ -190,6 +195,11 @@ export class SlabWriter implements PacketWriter {
     bytes[at] = CHANNEL_WINDOW_ADJUST
     at = bytes.writeUInt32BE(this.#line.outgoing.id, at + 1)
     bytes.writeUInt32BE(count, at)
-    this.#outlet.add(bytes, slab, start, this.#seal.seal(bytes, start, ADJUST))
+    this.#add(bytes, slab, start, this.#seal.seal(bytes, start, ADJUST))
+  }
+
+  #add(bytes: Buffer, slab: Slab | undefined, start: number, end: number): void {
+    this.#line.sealed(end - start)
+    this.#outlet.add(bytes, slab, start, end)
   }
 }

@@ -34,6 +34,7 @@ function strangeProtocol(): string | undefined {
   const kinds = {
     _onPayload: 'function',
     _onPacket: 'function',
+    _onWrite: 'function',
     _destruct: 'function',
     _cipher: 'object',
     _handlers: 'object',

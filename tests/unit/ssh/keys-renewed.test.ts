@@ -10,13 +10,14 @@ const GIB = 1024 ** 3
 /** A connection of ssh2 whose exchanges end when `exchanged` is called. */
 function connection(t: TestContext, limits: RenewalLimits = { rekeyMs: HOUR, rekeyBytes: GIB }) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const socket = Object.assign(new EventEmitter(), { bytesRead: 0, bytesWritten: 0 })
+  const socket = new EventEmitter()
   const protocol = {
     _destruct: {},
     _kexinit: undefined as Buffer | undefined,
     _queue: undefined as Uint8Array[] | undefined,
+    _onWrite: (_data: { readonly length: number }): void => {},
   }
-  const state = { begun: 0, cut: [] as string[] }
+  const state = { begun: 0, cut: [] as string[], past: 0 }
   const peer = Object.assign(new EventEmitter(), {
     _sock: socket,
     _protocol: protocol,
@@ -25,14 +26,18 @@ function connection(t: TestContext, limits: RenewalLimits = { rekeyMs: HOUR, rek
       protocol._kexinit = Buffer.alloc(1)
     },
   })
-  const renewal = renewKeys(peer as unknown as ssh2.Connection, limits, (why) => void state.cut.push(why))
+  const renewal = renewKeys(
+    peer as unknown as ssh2.Connection,
+    limits,
+    (why) => void state.cut.push(why),
+    () => state.past,
+  )
   return {
     state,
     protocol,
     renewal,
     moves(bytes: number) {
-      socket.bytesRead += bytes
-      socket.emit('data')
+      socket.emit('data', { length: bytes })
     },
     exchanged() {
       protocol._kexinit = undefined
@@ -58,6 +63,24 @@ test('keys: renewed when the volume is reached, counted anew from then on', (t) 
 
   assert.equal(state.begun, 2)
   assert.deepEqual(state.cut, [])
+})
+
+test('keys: what is sent counts as what comes does, by ssh2 or past it', (t) => {
+  const { state, protocol, renewal, moves, exchanged } = connection(t)
+  renewal.start()
+
+  protocol._onWrite({ length: GIB - 2 })
+  moves(1)
+  assert.equal(state.begun, 0)
+  moves(1)
+  assert.equal(state.begun, 1)
+  exchanged()
+
+  state.past += GIB - 2
+  moves(1)
+  assert.equal(state.begun, 1)
+  moves(1)
+  assert.equal(state.begun, 2)
 })
 
 test('keys: 0 is never, by volume and by age; an exchange must end all the same', (t) => {

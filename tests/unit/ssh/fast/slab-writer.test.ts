@@ -13,6 +13,8 @@ import { cipherPair } from '../../../support/ciphers.ts'
 class SlowKernel implements Drain {
   readonly writable = true
   takes = true
+  /** What it takes past the queue. */
+  atOnce = Number.POSITIVE_INFINITY
   readonly taken: Buffer[] = []
   #waiting: { readonly bytes: Uint8Array; readonly done: () => void }[] = []
 
@@ -29,6 +31,14 @@ class SlowKernel implements Drain {
       this.taken.push(Buffer.from(bytes))
       done()
     }
+  }
+  /** Past what waits, of which there is none. */
+  send(bytes: Uint8Array, from: number, to: number): number {
+    assert.equal(this.#waiting.length, 0)
+    if (!this.takes) return 0
+    const count = Math.min(to - from, this.atOnce)
+    this.taken.push(Buffer.from(bytes.subarray(from, from + count)))
+    return count
   }
   cork(): void {}
   uncork(): void {}
@@ -47,11 +57,16 @@ function start(
   const kernel = new SlowKernel()
   const outgoing = { id: 3, window, packetSize, state: 'open' }
   let exchanging = false
+  let sealed = 0
   const line: Line = {
     seal: () => seal,
     ready: () => !exchanging,
     outgoing,
     socket: kernel,
+    send: (bytes, from, to) => kernel.send(bytes, from, to),
+    sealed: (count) => {
+      sealed += count
+    },
     most,
     held,
   }
@@ -79,6 +94,7 @@ function start(
         }
       }
       const stream = Buffer.concat(kernel.taken)
+      assert.equal(sealed, stream.length)
       decipher.decrypt(stream, 0, stream.length)
       return { data: Buffer.concat(data), adjusted }
     },
@@ -94,6 +110,7 @@ const step = fc.oneof(
   }),
   fc.record({ do: fc.constant('open' as const), count: fc.oneof(fc.nat(40), fc.nat(300_000)) }),
   fc.record({ do: fc.constant('adjust' as const), count: fc.integer({ min: 1, max: 1000 }) }),
+  fc.record({ do: fc.constant('at once' as const), count: fc.oneof(fc.constant(0), fc.nat(5000)) }),
   fc.record({ do: fc.constantFrom('flush', 'take', 'stall', 'exchange', 'exchanged') }),
 )
 const anyCipher = fc.constantFrom<readonly [string, string?]>(
@@ -138,7 +155,8 @@ test('slab writer: the peer gets what was put, in its order, whatever stands in 
           else if (step.do === 'adjust') {
             writer.adjust(step.count)
             adjusted += step.count
-          } else if (step.do === 'flush') writer.flush()
+          } else if (step.do === 'at once') kernel.atOnce = step.count
+          else if (step.do === 'flush') writer.flush()
           else if (step.do === 'take') {
             kernel.takes = true
             kernel.take()
