@@ -43,6 +43,11 @@ export interface KeptFolder {
   set(line: Line): Promise<void>
 }
 
+/** What Node puts in the place of bytes that are no UTF-8, in words of the command line. */
+const LOST = bytesOf('\ufffd')
+const NOT_UTF8 =
+  ': a name that is not UTF-8 does not come through the command line; send its folder with -r, or say mput with a pattern at the prompt'
+
 /** Text as the bytes that names are. */
 export function bytesOf(text: string): string {
   return Buffer.from(text).toString('latin1')
@@ -272,7 +277,8 @@ function placeIn(folder: VirtualPath, name: string, from: string): VirtualPath {
 
 async function lookHere(disk: VirtualFileSystem, path: VirtualPath, name: string): Promise<Stat> {
   const found = await statOrNone(disk, path)
-  if (found === undefined) throw new OpError('ENOENT', `There is no "${shown(name)}" here`)
+  if (found === undefined)
+    throw new OpError('ENOENT', `There is no "${shown(name)}" here${name.includes(LOST) ? NOT_UTF8 : ''}`)
   return found
 }
 
