@@ -4,6 +4,7 @@ import { OpError } from './base/error.ts'
 import { startOf } from './base/living.ts'
 import { putText, textIn } from './base/small-file.ts'
 import { cannotUse } from './store/database.ts'
+import { takeRoom } from './store/room.ts'
 import { ToldDatabase } from './store/told-database.ts'
 
 /** How long one waits for another that is just beginning or ending, in ms. */
@@ -22,6 +23,7 @@ export function takeLock(folder: string, patienceMs = PATIENCE_MS): Disposable {
   try {
     // Of an older version, which held nothing but its file.
     refuseBeside(folder, file)
+    takeRoom(folder)
     putText(file, mine)
   } catch (error) {
     held.close()
@@ -66,7 +68,8 @@ function heldAlone(folder: string, file: string, patienceMs: number): ToldDataba
 function exclusive(file: string, timeout: number): ToldDatabase {
   const database = new ToldDatabase(file, { timeout })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written to it: a full disk must not keep it from being locked.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return database
   } catch (error) {
     database.close()

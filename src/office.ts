@@ -15,11 +15,12 @@ import { openDailyFile } from './base/daily-file.ts'
 import { isAlive, markOf } from './base/living.ts'
 import { alone, type Siblings } from './base/siblings.ts'
 import { type Books, openBooks } from './quota/books.ts'
-import { keepRoom, openDatabase } from './store/database.ts'
+import { openDatabase } from './store/database.ts'
 import type { KeyValue } from './store/key-value.ts'
 import { keyvOver } from './store/keyv.ts'
 import { lastOpen } from './store/put-back.ts'
 import { remembered } from './store/remembered.ts'
+import { keepRoom, leaveRoom } from './store/room.ts'
 import { sqlFresh } from './store/sql-fresh.ts'
 import { sqlLedger } from './store/sql-ledger.ts'
 import { sqlUploads } from './store/sql-uploads.ts'
@@ -76,6 +77,15 @@ export async function openOffice({
   defaultQuota,
 }: OfficeParts): Promise<Office> {
   await using undo = new AsyncDisposableStack()
+  const quietly = (last: () => void) => () => {
+    try {
+      last()
+    } catch (error) {
+      failed(error)
+    }
+  }
+  // Behind the end of the database, whose log had that room.
+  if (isFirst) undo.defer(quietly(() => leaveRoom(folder)))
   const real = databaseIn(folder)
   const database = undo.adopt(openDatabase(real), (open) => open.close())
   const isOnly = siblings === alone
@@ -105,14 +115,8 @@ export async function openOffice({
     // What accounts use it may tell as of then.
     if (last.isPutBack) for await (const { name } of accounts.list()) await counted.doubt(name)
     last.note()
-    undo.defer(() => {
-      try {
-        last.note()
-      } catch (error) {
-        // They are counted once more.
-        failed(error)
-      }
-    })
+    // Where it fails, they are counted once more.
+    undo.defer(quietly(last.note))
   }
   const file = undo.use(openDailyFile(join(folder, 'audit'), { keepDays: 400, sync: true }, clock, failed))
   const audit: Audit = {

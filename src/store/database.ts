@@ -24,27 +24,17 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** What SQLite's log grows to before it is written again from its beginning (1,000 pages), and a little more; in bytes. */
-const ROOM = 1_100 * 4096
-
-/**
- * Takes room in the database and its log, where the disk has it: when the disk is full later, people are still served, and
- * can make room. Asked once at each start, for the log is made anew then.
- */
-export function keepRoom(database: DatabaseSync): void {
-  try {
-    database.exec(`CREATE TABLE IF NOT EXISTS room (bytes BLOB);
-      INSERT INTO room VALUES (zeroblob(${ROOM}))`)
-    database.exec('DELETE FROM room; PRAGMA wal_checkpoint(RESTART)')
-  } catch (error) {
-    if (!isOpError(error, 'ENOSPC')) throw error
-    // Nothing is kept then, and what the log took of the rest is given back.
-    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  }
-}
-
 /** Why a database cannot be used; `way`: what to do when it is damaged. */
 export function cannotUse(file: string, way: string, cause: unknown): OpError {
+  if (isOpError(cause, 'ENOSPC')) {
+    return new OpError(
+      'ENOSPC',
+      `The database "${file}" cannot be opened: its disk is full: make room there`,
+      {
+        cause,
+      },
+    )
+  }
   if (isOpError(cause)) return cause
   const code = cause instanceof Error && 'errcode' in cause ? Number(cause.errcode) & 0xff : 0
   if (HELD.has(code)) {

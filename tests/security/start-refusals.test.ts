@@ -145,7 +145,10 @@ test('start: on a disk that became full before the server was killed, it says wh
   if (isRoot) await run('chown', ['-R', `${NOBODY}:${NOBODY}`, join(server.var, 'data')])
   fill(server.var)
 
-  checkRefused(await started(server), /var\/lock" cannot be used: its disk is full: make room there$/m)
+  checkRefused(
+    await started(server),
+    /miniftp\.sqlite" cannot be opened: its disk is full: make room there$/m,
+  )
 })
 
 function fill(folder: string): void {
