@@ -12,7 +12,7 @@ import type { AccountStore } from './accounts/store.ts'
 import type { Audit } from './base/audit.ts'
 import type { Clock } from './base/clock.ts'
 import { openDailyFile } from './base/daily-file.ts'
-import { isAlive, markOf } from './base/living.ts'
+import { isAlive, markOf, processLives } from './base/living.ts'
 import { alone, type Siblings } from './base/siblings.ts'
 import { type Books, openBooks } from './quota/books.ts'
 import { openDatabase } from './store/database.ts'
@@ -28,6 +28,7 @@ import { onlyHere, sqlVersions } from './store/sql-versions.ts'
 import type { FreshStore } from './vfs/fresh.ts'
 import { forgetLeft } from './vfs/home.ts'
 import { measure, placeOf } from './vfs/measure.ts'
+import { unheldBytes } from './vfs/shelved.ts'
 import type { UploadStore } from './vfs/uploads.ts'
 
 /** Accounts and all that is done with them, over the database in a VAR: what a server and a console without one share. */
@@ -106,6 +107,8 @@ export async function openOffice({
           uploads.shelved(account).some((file) => file.id === id),
         ),
       placeOf: (account) => placeOf(join(folder, 'home', account)),
+      unheld: (account, free) =>
+        unheldBytes(uploads.shelved(account), { free, now: clock.now(), lives: processLives }),
       limitsOf: async (account) => (await accounts.get(account))?.quota,
     }),
   )

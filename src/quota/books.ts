@@ -11,6 +11,8 @@ export interface BooksParts {
   readonly measure: (account: string) => Promise<Found>
   /** Tells one home from another that takes its place, as when a backup is put back; without it there is only one. */
   readonly placeOf?: (account: string) => string
+  /** Bytes that whoever opens the account's files will reserve first, if so many are free: what processes that ended had reserved. */
+  readonly unheld?: (account: string, free: number) => number
   readonly limitsOf: (account: string) => Promise<Limits | undefined>
   readonly siblings: Siblings
   readonly clock: Clock
@@ -36,6 +38,7 @@ export function openBooks({
   ledger,
   measure,
   placeOf = () => 'home',
+  unheld = () => 0,
   limitsOf,
   siblings,
   clock,
@@ -145,7 +148,10 @@ export function openBooks({
       try {
         const book = await open(account)
         await count(account, book)
-        return await book.exactUsage()
+        const usage = await book.exactUsage()
+        const { limit, used, reserved } = usage
+        const free = limit === null ? Number.POSITIVE_INFINITY : limit - used - reserved
+        return { ...usage, reserved: reserved + unheld(account, free) }
       } catch (error) {
         if (!isOpError(error, 'ENOSPC')) throw error
         // Whoever is to make room on a full disk must see who has how much.

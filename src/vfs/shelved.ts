@@ -315,3 +315,18 @@ export class Shelved {
     return given
   }
 }
+
+/** Bytes of files on an account's shelf that nobody has reserved since a process ended: whoever serves it next will, where `free` are. */
+export function unheldBytes(
+  files: readonly ShelvedFile[],
+  {
+    free,
+    now,
+    lives,
+  }: { readonly free: number; readonly now: number; readonly lives: ShelvedParts['lives'] },
+): number {
+  let bytes = 0
+  for (const { kind, owner, until, size } of files)
+    if (kind !== 'open' && !lives(owner) && until > now && bytes + size <= free) bytes += size
+  return bytes
+}

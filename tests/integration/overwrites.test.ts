@@ -86,3 +86,30 @@ test("after ^C in OpenSSH's sftp restore brings the old file back", {
   assert.equal(restored.status, 0, restored.stderr)
   assert.ok(readFileSync(file).equals(old))
 })
+
+test('quota show tells what is set aside after a restart, before anybody of the account has come', {
+  skip: skip || without('ssh'),
+}, async () => {
+  await using first = await startServer({ ada: ['--quota', '1MiB'] })
+  const aside = async (): Promise<unknown> => {
+    const { reserved, used } = JSON.parse((await first.console(['quota', 'show', 'ada', '--json'])).stdout)
+    return [used, reserved]
+  }
+  for (const [name, bytes] of [
+    ['one', 1000],
+    ['one', 20],
+    ['two', 400_000],
+    ['two', 1_048_576 - 400_000 - 1020],
+  ] as const) {
+    const put = ['-F', first.sshConfig, 'ftp', `put -f ${name}`]
+    const { status, stderr } = await run('ssh', put, { input: noise(bytes) })
+    assert.equal(status, 0, stderr)
+  }
+  const before = await aside()
+  await first.stop()
+  const stopped = await aside()
+  await using _ = await first.again()
+
+  assert.deepEqual(before, [20 + 1_048_576 - 400_000 - 1020, 401_000])
+  assert.deepEqual([stopped, await aside()], [before, before])
+})
