@@ -104,12 +104,12 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     book.release(less)
     reserved -= less
   }
-  /** Of what makes or breaks the content. */
-  const trying = (act: () => Awaitable<void>): Awaitable<void> => {
+  /** Of what makes or breaks the content; `missed` when that fails. */
+  const trying = (act: () => Awaitable<void>, missed = (): void => written.settle()): Awaitable<void> => {
     if (state === 'over') throw new OpError('EBADF', `"${shown(path)}" is not open`, { path })
     const failing = (error: unknown): never => {
       failure ??= error
-      written.settle()
+      missed()
       throw error
     }
     try {
@@ -120,13 +120,16 @@ export function overwrite(staged: Staged, parts: OverwriteParts): Overwrite {
     }
   }
   const put = (data: readonly Uint8Array[], at: number, end: number): Awaitable<void> =>
-    trying(() => {
-      // A file grows by no bytes nowhere.
-      if (end === at) return
-      written.before(at)
-      if (end > written.size) grow(end)
-      return then(file.write(data, at), () => written.add(at, end))
-    })
+    trying(
+      () => {
+        // A file grows by no bytes nowhere.
+        if (end === at) return
+        written.before(at)
+        if (end > written.size) grow(end)
+        return then(file.write(data, at), () => written.add(at, end))
+      },
+      () => written.failed(at, end, now(file.stat()).size),
+    )
   /** `at`: where, and whether the file under its name is meant by then. */
   const write = (
     data: readonly Uint8Array[],

@@ -36,17 +36,21 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
   const { written } = writing
   let open = true
 
-  const failed = (error: unknown): never => {
-    writing.failed ??= error
-    written.settle()
-    throw error
-  }
   const check = (): void => {
     if (writing.taken) throw takenOver(path, writing.taken)
   }
-  /** Of what makes or breaks the content. */
-  const after = <T>(act: () => Awaitable<T>, done: () => void): Awaitable<T> => {
+  /** Of what makes or breaks the content; `missed` when that fails. */
+  const after = <T>(
+    act: () => Awaitable<T>,
+    done: () => void,
+    missed = (): void => written.settle(),
+  ): Awaitable<T> => {
     check()
+    const failed = (error: unknown): never => {
+      writing.failed ??= error
+      missed()
+      throw error
+    }
     const did = (value: T): T => {
       done()
       return value
@@ -86,16 +90,37 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     if (nlink > 0) partials.writeDown(found)
     else partials.unmark(found)
   }
-  /** The handle is left, whatever fails. Why it is not whole. */
-  const leftWith = (why: unknown): unknown => {
+  /** The handle is left, and `end` closes it. It is not whole: its hole is cut off, unless others write it too. */
+  const goAway = (end: () => Awaitable<void>): Awaitable<void> => {
+    const { cut, size } = written
+    const alone = writing.handles.size === 1 && !writing.taken
+    const gone = (): Awaitable<void> => {
+      leave()
+      return end()
+    }
+    try {
+      const done = alone && cut < size ? file.truncate(cut) : undefined
+      if (isPromise(done)) {
+        // Until then it is nobody's: whoever looks sees what will be left, and whoever goes on with it takes it over.
+        writing.session = {}
+        return done.then(gone, gone)
+      }
+    } catch {
+      // The hole stays; the mark says that the file is not whole.
+    }
+    return gone()
+  }
+  /** A CLOSE that says why it is not whole: for that, or because not even its mark could be written down. */
+  const goAwayWith = (why: unknown, end: () => Awaitable<void>): Awaitable<void> => {
+    let said = why
     try {
       left()
     } catch (error) {
-      return error
-    } finally {
-      leave()
+      said = error
     }
-    return why
+    return then(goAway(end), () => {
+      throw said
+    })
   }
   const finish = (): Awaitable<void> => {
     const finished = (): void => {
@@ -125,9 +150,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     try {
       await file.sync()
     } catch (error) {
-      const why = leftWith(error)
-      await file.abandon()
-      throw why
+      return goAwayWith(error, () => file.abandon())
     }
     await finish()
     await parts.syncFolder(path)
@@ -140,10 +163,12 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
     read: (into, offset) => file.read(into, offset),
     write(data, offset) {
       const from = file.appends ? written.size : offset
+      const to = from + lengthOf(data)
       written.before(from)
       return after(
         () => file.write(data, offset),
-        () => written.add(from, from + lengthOf(data)),
+        () => written.add(from, to),
+        () => written.failed(from, to, now(file.stat()).size),
       )
     },
     truncate: (to) =>
@@ -177,18 +202,13 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
           throw takenOver(path, taken)
         })
       }
-      if (writing.failed !== undefined) {
-        const why = leftWith(notWhole(path, writing.failed, ', it stays partial'))
-        return then(file.close(), () => {
-          throw why
-        })
-      }
+      if (writing.failed !== undefined)
+        return goAwayWith(notWhole(path, writing.failed, ', it stays partial'), () => file.close())
       return parts.durable ? closeDurably() : finish()
     },
     abandon() {
       if (!open) return
       open = false
-      const { cut, size } = written
       try {
         if (!writing.taken) left()
       } catch (error) {
@@ -196,22 +216,7 @@ export function watched(file: FileHandle, path: VirtualPath, found: Stat, parts:
         void file.abandon()
         throw error
       }
-      const alone = writing.handles.size === 1 && !writing.taken
-      const gone = (): Awaitable<void> => {
-        leave()
-        return file.abandon()
-      }
-      try {
-        const done = alone && cut < size ? file.truncate(cut) : undefined
-        if (isPromise(done)) {
-          // Until then it is nobody's: whoever looks sees what will be left, and whoever goes on with it takes it over.
-          writing.session = {}
-          return done.then(gone, gone)
-        }
-      } catch {
-        // The hole stays; the mark says that the file is not whole.
-      }
-      return gone()
+      return goAway(() => file.abandon())
     },
   }
 }

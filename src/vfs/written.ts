@@ -68,7 +68,14 @@ export class Written {
     if (this.#noted !== undefined) this.#note(this.#noted)
   }
 
-  /** What is remembered is what is there: also after a write that failed. */
+  /** A write of these bytes failed, and the file has `size` bytes now: a full disk has taken what it had room for. */
+  failed(from: number, to: number, size: number): void {
+    const end = Math.min(to, size)
+    if (end > Math.max(from, this.#size)) this.add(from, end)
+    this.settle()
+  }
+
+  /** What is remembered is what is there: also after a change that failed. */
   settle(): void {
     const prefix = this.hasHole ? this.#extents.prefix : undefined
     if (prefix !== this.#noted) this.#note(prefix)

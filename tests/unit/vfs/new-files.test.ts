@@ -77,6 +77,35 @@ test('new file: a hole within the reorder window is cut off when the writer goes
   await balanced(ada)
 })
 
+test('new file: so is that of one whose CLOSE says that a write of it was refused', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('12345'), 0)
+  await file.write(bytes('xyz'), 8)
+  await refuses('EDQUOT', () => file.write(bytes('more'), 97))
+
+  await refuses('EIO', () => file.close(), /it stays partial/)
+
+  assert.ok(await isPartial(vfs, '/a'))
+  assert.equal(await onDisk(ada, 'a'), '12345')
+  await balanced(ada)
+})
+
+test('new file: what fsync has confirmed may be cut off again by its client, and holes behind that are holes', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('0123456789'), 0)
+  await file.sync()
+  await file.truncate(3)
+  await file.write(bytes('xyz'), 5)
+
+  await file.abandon()
+
+  assert.equal(await onDisk(ada, 'a'), '012')
+})
+
 test('new file: nothing is cut below what SETSTAT has set, by handle or by name', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()
