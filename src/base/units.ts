@@ -41,6 +41,11 @@ export function showBytes(bytes: number): string {
   return `${Number(value.toFixed(digits))} ${SIZES[unit]}`
 }
 
+/** Exact: "1 byte", "1000 bytes". */
+export function countBytes(bytes: number): string {
+  return `${bytes} byte${bytes === 1 ? '' : 's'}`
+}
+
 /** "90s", "5m", "1h", "2d": ms; a bare number is ms. EINVAL. */
 export function parseDuration(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$/i.exec(text)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { countBytes, showBytes } from '../base/units.ts'
 import { planResume, type ResumePlan, type Side } from '../transfer/resume.ts'
 import { trailingDigest } from '../transfer/trailing-digest.ts'
 import { nameOf } from '../vfs/path.ts'
@@ -116,7 +117,7 @@ async function alreadyThere(
       ? `: its MD5 is ${ours} here and ${theirs} at the server`
       : here.size === there.size
         ? ' with as many bytes, and this server cannot tell whether they are the same'
-        : `: ${here.size} bytes here, ${there.size} at the server`
+        : `: ${countBytes(here.size)} here, ${there.size} at the server`
   throw new OpError(
     'EEXIST',
     `"${target.name}" is here already${why}; nothing was changed. Add -f to replace it, or another name`,
@@ -273,7 +274,7 @@ async function localRoom(cause: OpError, target: GetPlace, size: number): Promis
   const kept = await statOrNone(target.vfs, target.part)
   return new OpError(
     'ENOSPC',
-    `No room left here for "${target.name}": ${size - (kept?.size ?? 0)} more bytes are needed. What came is kept in "${target.partName}"; make room and say the same again`,
+    `No room left here for "${target.name}": ${showBytes(size - (kept?.size ?? 0))} more is needed. What came is kept in "${target.partName}"; make room and say the same again`,
     { cause },
   )
 }

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { isOpError, OpError } from '../base/error.ts'
+import { countBytes } from '../base/units.ts'
 import { quoteWord } from '../commands/quoting.ts'
 import type { Digests } from '../transfer/digest.ts'
 import type { ResumePlan, ResumeWishes } from '../transfer/resume.ts'
@@ -191,10 +192,10 @@ export function refused(
     case 'longer':
       return new OpError(
         'EEXIST',
-        `"${name}" has ${sizes.target} bytes ${sides.target} and only ${sizes.source} ${sides.source}: it is another file and nothing was changed; add ${replace}`,
+        `"${name}" has ${countBytes(sizes.target)} ${sides.target} and only ${sizes.source} ${sides.source}: it is another file and nothing was changed; add ${replace}`,
       )
     case 'differs': {
-      const part = plan.bytes === sizes.source ? 'the MD5' : `the MD5 of the first ${plan.bytes} bytes`
+      const part = plan.bytes === sizes.source ? 'the MD5' : `the MD5 of the first ${countBytes(plan.bytes)}`
       return new OpError(
         'EEXIST',
         `Same name, different content: ${part} of "${name}" is ${plan.source} ${sides.source} and ${plan.target} ${sides.target}; nothing was changed. Add ${isPart ? again : '-f to replace it'}, or another name`,
@@ -203,7 +204,7 @@ export function refused(
     case 'unproved':
       return new OpError(
         'EEXIST',
-        `"${name}" is ${sides.target} with ${plan.bytes} bytes, and this server cannot tell whether they are the same: add --trust-size to go on from there, or ${replace}`,
+        `"${name}" is ${sides.target} with ${countBytes(plan.bytes)}, and this server cannot tell whether they are the same: add --trust-size to go on from there, or ${replace}`,
       )
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { OpError } from '../base/error.ts'
 import { shown, shownBytes } from '../base/escape.ts'
+import { countBytes } from '../base/units.ts'
 import type { Algorithm } from '../transfer/digest.ts'
 import { nameOf, virtualPath } from '../vfs/path.ts'
 import type { Command, CommandContext } from './command.ts'
@@ -26,7 +27,7 @@ export async function hashOf(
   try {
     const { size } = await file.stat()
     if (bytes !== undefined && bytes > size) {
-      throw new OpError('EINVAL', `"${shown(name)}" has ${size} bytes, which is fewer than ${bytes}`)
+      throw new OpError('EINVAL', `"${shown(name)}" has ${countBytes(size)}, which is fewer than ${bytes}`)
     }
     const made = await context.hash.of(
       context.account,

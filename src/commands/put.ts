@@ -1,6 +1,6 @@
 import { isOpError, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
-import { quotaUsedUp } from '../base/units.ts'
+import { countBytes, quotaUsedUp } from '../base/units.ts'
 import { isNoRoom, withRest } from '../transfer/no-room.ts'
 import { prefixMd5, proved, type Token } from '../transfer/proved.ts'
 import { ROOT, virtualPath } from '../vfs/path.ts'
@@ -62,7 +62,7 @@ export const put: Command = {
       throw isNoRoom(error) && size !== undefined ? withRest(error, size - from) : error
     }
     const { md5, end } = await store(context, { file, name, from, size, whole, isNew: there === undefined })
-    await context.print(`stored ${end} bytes in "${shown(name)}", md5 ${md5}`)
+    await context.print(`stored ${countBytes(end)} in "${shown(name)}", md5 ${md5}`)
   },
 }
 
@@ -187,7 +187,7 @@ async function store(
     if (size !== undefined && at < size)
       throw new OpError(
         'EIO',
-        `The input ended at ${at} of ${size} bytes: what came is kept, go on from there`,
+        `The input ended at ${at} of ${countBytes(size)}: what came is kept, go on from there`,
       )
     md5 = await prefixMd5(file, at, hashing(context))
     if (whole !== undefined && md5 !== whole) {

@@ -1,6 +1,7 @@
 import { type Awaitable, isPromise, now, then } from '../base/awaitable.ts'
 import { OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
+import { countBytes } from '../base/units.ts'
 import { handleOver } from './handle-over.ts'
 import { removedMeanwhile } from './inodes.ts'
 import { copied } from './lent-data.ts'
@@ -38,7 +39,7 @@ export function goneOn(
     const replacement = part === undefined ? '' : ` and ${part.size} of its interrupted replacement`
     throw new OpError(
       'EINVAL',
-      `"${shown(path)}" has ${there?.size ?? 0} bytes here${replacement}, not ${size}: go on from there, or replace it by put -f`,
+      `"${shown(path)}" has ${countBytes(there?.size ?? 0)} here${replacement}, not ${size}: go on from there, or replace it by put -f`,
       { path },
     )
   }

@@ -150,11 +150,22 @@ test('client: no room here ends with a sentence, and the part is kept for the ne
 
   assert.match(
     done.stderr,
-    /No room left here for "tiny\/room.bin": \d+ more bytes are needed. What came is kept in "tiny\/room.bin.part"; make room and say the same again/,
+    /No room left here for "tiny\/room.bin": [\d.]+ \w+ more is needed. What came is kept in "tiny\/room.bin.part"; make room and say the same again/,
   )
   assert.match(done.stdout, /first 1\n\d+ tiny\/room.bin.part\n/, done.stderr)
   assert.match(done.stdout, /went on at .*\nsecond 0\n/)
   assert.ok(done.stdout.includes(`${md5(there('room.bin'))}  tiny/room.bin`))
+})
+
+test('client: one byte is no bytes', async () => {
+  writeFileSync(there('one'), '1')
+  writeFileSync(here('one'), 'on')
+
+  const get = await miniftp(server, ['get', 'ftp:one', '.'])
+  const put = await miniftp(server, ['put', 'one', 'ftp:'])
+
+  assert.match(get.stderr, /"one" is here already: 2 bytes here, 1 at the server/)
+  assert.match(put.stderr, /the MD5 of the first 1 byte of "one" is/)
 })
 
 test('client: a quota that is used up is one sentence, and what came is kept', async () => {
