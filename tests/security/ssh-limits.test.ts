@@ -368,7 +368,7 @@ test('limit: a client that asks on while it withholds its part of a key exchange
 
 // A laptop was closed over an open session: its half of the connection will never say so.
 test('limit: who does not answer three questions is gone; who answers may sit for ever', LATE, async () => {
-  await using porch = await startPorch(silent, { limits: { keepaliveMs: 60, idleMs: 150 } })
+  await using porch = await startPorch(silent, { limits: { keepaliveMs: 200, idleMs: 500 } })
   using ada = await rawClient(porch.port)
   using dead = await rawClient(porch.port)
   for (const client of [ada, dead]) client.protocol.session(0, 65_536, 32_768)
