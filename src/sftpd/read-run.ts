@@ -44,7 +44,20 @@ export function serveReads(first: ReadRequest, frames: Frames, session: SftpSess
     run.push(next)
     bytes += sizeOf(next)
   }
-  return readInto(run, bytes, open, session)
+  const near = run.length === 1 ? toEnd(first, open) : bytes
+  if (near === bytes) return readInto(run, bytes, open, session)
+  return readInto([{ ...first, length: near }], near, open, session, () =>
+    readInto(run, bytes, open, session),
+  )
+}
+
+/**
+ * Of what goes beyond the end of the file as it was when it was opened: what is there, and a byte more, which tells whether
+ * it has grown. Clients ask for 256 KiB of a file of one page, and places for all that cost more than to read it.
+ */
+function toEnd(request: ReadRequest, { file: { found } }: OpenFile): number {
+  const all = sizeOf(request)
+  return found === undefined ? all : Math.min(all, Math.max(0, found.size - request.offset) + 1)
 }
 
 function sizeOf({ length }: ReadRequest): number {
@@ -65,12 +78,13 @@ function following(last: ReadRequest, frames: Frames): ReadRequest | undefined {
   }
 }
 
-/** Reads a run into places in the output, one behind the other with room for the heads between them. */
+/** Reads a run into places in the output, one behind the other with room for the heads between them; `more`, if all that was asked is there. */
 function readInto(
   run: readonly ReadRequest[],
   bytes: number,
   open: OpenFile,
   session: SftpSession,
+  more?: () => Awaitable<number>,
 ): Awaitable<number> {
   const { writer } = session.outbox.port
   const total = bytes + run.length * DATA_HEAD
@@ -87,6 +101,11 @@ function readInto(
     writer.rewind(total)
     count.catch(() => {})
     throw new Error('A file that called itself quick answered READ with a promise')
+  }
+
+  if (more !== undefined && count === bytes) {
+    writer.rewind(total)
+    return more()
   }
 
   let left = count

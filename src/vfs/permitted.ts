@@ -137,6 +137,7 @@ export function permitted(
   /** A file that was opened for reading says nothing of the right to set its mode or times: fchmod would do it. */
   function unchangeable(file: FileHandle, path: VirtualPath): FileHandle {
     return handleOver(() => file, {
+      found: file.found,
       truncate: (size) => when(changes, 'change', path, () => file.truncate(size)),
       setstat: (attrs) => when(changes, 'change', path, () => file.setstat(attrs)),
     })

@@ -69,6 +69,7 @@ export class Throttle {
 /** A file whose bytes count against the caps of its account. */
 export function throttled(file: FileHandle, throttle: Throttle, signal: AbortSignal): FileHandle {
   return {
+    found: file.found,
     descriptor: file.descriptor,
     quick: () => file.quick?.() === true && !throttle.capsDown,
     appends: file.appends,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { now } from '../../../src/base/awaitable.ts'
 import { OpError } from '../../../src/base/error.ts'
 import { type Log, silentLog } from '../../../src/base/log.ts'
+import type { FileHandle } from '../../../src/vfs/vfs.ts'
 import { Status } from '../../../src/wire/constants.ts'
 import { encodeRequest, type Request } from '../../../src/wire/requests.ts'
 import { lateVfs } from '../../support/late-vfs.ts'
@@ -230,6 +232,60 @@ test('read: at most 255 KiB, however much is asked', async () => {
   })
 
   assert.equal(data.length, 255 * 1024)
+})
+
+/** A file of 100 bytes of which is known how long it was when it was opened, as of those on a disk. */
+async function knownFile() {
+  const vfs = new TinyVfs()
+  vfs.put('/a', 'x'.repeat(100))
+  const open = vfs.open.bind(vfs)
+  const asked: number[] = []
+  vfs.open = (...how) => {
+    const file = open(...how)
+    const read: FileHandle['read'] = (into, offset) => {
+      asked.push(into.reduce((sum, { length }) => sum + length, 0))
+      return file.read(into, offset)
+    }
+    return { ...file, found: now(file.stat()), read }
+  }
+  const running = await startSftpOver(vfs)
+  const handle = await openFile(running, '/a')
+  const read = async (offset: number, length: number): Promise<string> => {
+    const [reply] = await running.answers({ type: 'read', id: 1, handle, offset, length })
+    return reply?.type === 'data' ? Buffer.from(reply.data).toString() : `${reply?.type}`
+  }
+  const becomes = (text: string): void => {
+    vfs.nodes.get('/a')!.data = Buffer.from(text)
+  }
+  return { asked, read, becomes }
+}
+
+test('read: of a file whose end is near as much is asked as is there, and a byte more', async () => {
+  const { asked, read } = await knownFile()
+
+  assert.equal(await read(0, 261_120), 'x'.repeat(100))
+  assert.equal(await read(60, 261_120), 'x'.repeat(40))
+  assert.equal(await read(100, 261_120), 'status')
+  assert.equal(await read(5000, 261_120), 'status')
+  assert.equal(await read(10, 20), 'x'.repeat(20))
+  assert.equal(await read(99, 1), 'x')
+
+  assert.deepEqual(asked, [101, 41, 1, 1, 20, 1])
+})
+
+// §6.4: of a disk's file what was asked, or up to its end.
+test('read: what a file has grown by since it was opened is part of the answer', async () => {
+  const { read, becomes } = await knownFile()
+  becomes(`${'x'.repeat(100)}${'y'.repeat(400)}`)
+
+  assert.equal(await read(0, 261_120), `${'x'.repeat(100)}${'y'.repeat(400)}`)
+  assert.equal(await read(50, 200), `${'x'.repeat(50)}${'y'.repeat(150)}`)
+  assert.equal(await read(300, 1000), 'y'.repeat(200))
+  assert.equal(await read(500, 1000), 'status')
+
+  becomes('z'.repeat(30))
+  assert.equal(await read(0, 1000), 'z'.repeat(30))
+  assert.equal(await read(30, 1000), 'status')
 })
 
 test('read: a handle that is not open for reading, and one that is closed', async () => {

@@ -426,3 +426,17 @@ test('permitted: whether a file may be put somewhere is said without opening any
   await vfs.mayPut!(p('/mine'))
   await own.close()
 })
+
+test('permitted: what a file was when it was opened to be read is passed on', async () => {
+  const { below, vfs } = await tree('full', (memory) => ({
+    open: async (path, flags) => {
+      const file = await memory.open(path, flags)
+      return { ...file, found: await file.stat() }
+    },
+  }))
+
+  const file = await vfs.open(p('/old.txt'), { read: true })
+
+  assert.equal(file.found?.size, 3)
+  assert.deepEqual(file.found, await below.stat(p('/old.txt')))
+})

@@ -65,6 +65,14 @@ test('throttle: without a cap nothing is waited for, and no promise made', async
   assert.deepEqual(clock.slept, [])
 })
 
+test('throttle: what the file was when it was opened is passed on', async () => {
+  const vfs = memoryFileSystem()
+  const open = await vfs.open(p('/a'), { write: true, create: true })
+  const found = await open.stat()
+
+  assert.equal(throttled({ ...open, found }, new Throttle(handClock()), idle).found, found)
+})
+
 test('throttle: both directions have their own cap, over all files of the account', async () => {
   const clock = handClock()
   const throttle = new Throttle(clock)
