@@ -263,8 +263,11 @@ async function decide(
   const ours: Side = { size, md5: (bytes) => localMd5(file, bytes, parts) }
   const theirs = there && {
     size: there.size,
+    // What is shorter may grow meanwhile: an older run still sends it. Some others can tell of the whole alone.
     md5: (bytes: number) =>
-      bytes < there.size ? hashes.md5(target, bytes) : wholeMd5(hashes, target, bytes),
+      bytes < there.size || (isOurs && bytes < size)
+        ? hashes.md5(target, bytes)
+        : wholeMd5(hashes, target, bytes),
   }
   // A server of another kind does not tell what a try left: what is shorter may be that.
   const isPart = async (): Promise<boolean> =>

@@ -129,6 +129,21 @@ test('sending again what this run began: what a listing told before is not belie
   assert.deepEqual(commands, ['stat --json /tree/2'])
 })
 
+test('sending what an older run still sends: is compared as far as it was told to be there', async () => {
+  const { line } = await serving(CONTENT.slice(0, 5))
+  await using disk = openDisk(folder)
+  const source = { vfs: disk, path: virtualPath('/tree/2'), name: '2' }
+  const md5 = (bytes?: number): string => createHash('md5').update(CONTENT.slice(0, bytes)).digest('hex')
+  // By the time it is asked, all of it has come.
+  const hashes = { ofSmall: async () => md5(), md5: async (_: string, bytes?: number) => md5(bytes) }
+  const grown = { ...line, hashes } as unknown as Line
+
+  const attempt = { line: grown, wishes: {}, memory: newPut(), parts: running }
+  const { did, resumedAt } = await putFile(source, virtualPath('/tree/2'), attempt)
+
+  assert.deepEqual([did, resumedAt], ['moved', 5])
+})
+
 test('of several files that are named: one that cannot be taken is told, and the others go, both ways', async () => {
   const { line } = await serving(CONTENT)
   await using life = new AsyncDisposableStack()
