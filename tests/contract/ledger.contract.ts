@@ -5,8 +5,8 @@ import type { Found, Held, QuotaLedger, Share, ShareState } from '../../src/quot
 
 /** The processes of one ledger. */
 export interface LedgerWorld extends AsyncDisposable {
-  /** One more process. */
-  start(): Promise<{ readonly ledger: QuotaLedger; kill(): void }>
+  /** One more process; `boot` tells one run of the machine from another. */
+  start(boot?: string): Promise<{ readonly ledger: QuotaLedger; kill(): void }>
 }
 
 const NONE = { bytes: 0, files: 0 }
@@ -238,6 +238,38 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
     assert.equal(await a.lease(300, 4), true)
   })
 
+  test(`${name}: a count that another one has overtaken leaves what the dead held`, async () => {
+    await using world = await open()
+    const { one, two, b } = await twoHolders(world, { bytes: 1000, files: 10 })
+    await one.ledger.doubt('ada')
+    const last = (await one.ledger.uncounted('ada'))!
+    assert.equal(await one.ledger.count('ada', last, NONE), true)
+    await b.lease(700, 7)
+    two.kill()
+
+    assert.equal(await one.ledger.count('ada', last, NONE), false)
+
+    assert.notEqual(await one.ledger.uncounted('ada'), undefined)
+    assert.equal((await one.ledger.noted('ada')).used, 0)
+  })
+
+  test(`${name}: after another start of the machine all accounts are counted, for it may have lost what was written last`, async () => {
+    await using world = await open()
+    const { one, two, a, b } = await twoHolders(world, { bytes: 1000, files: 10 })
+    await a.share.fold(a.state)
+    await b.share.fold(b.state)
+    assert.equal(await one.ledger.uncounted('ada'), undefined)
+    one.kill()
+    two.kill()
+
+    const sameBoot = await world.start()
+    assert.equal(await sameBoot.ledger.uncounted('ada'), undefined)
+    sameBoot.kill()
+    const { ledger } = await world.start('another boot')
+
+    assert.notEqual(await ledger.uncounted('ada'), undefined)
+  })
+
   test(`${name}: a process that starts later finds the dead too`, async () => {
     await using world = await open()
     const { one, two, a } = await twoHolders(world, { bytes: 1000, files: 10 })
@@ -255,6 +287,8 @@ export function ledgerContract(name: string, open: () => Promise<LedgerWorld>): 
     await using world = await open()
     const { one, two, a, b } = await twoHolders(world, { bytes: 1000, files: 10 })
     await a.lease(300, 3)
+    await b.lease(20, 2)
+    b.state = { ...b.state, used: 20, files: 2 }
 
     await two.ledger.remove('ada')
     await two.ledger.setLimits('ada', { bytes: 50, files: 5 })

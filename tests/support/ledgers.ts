@@ -13,12 +13,12 @@ export async function sqlWorld(): Promise<LedgerWorld> {
   const open = new AsyncDisposableStack()
   let pids = 0
   return {
-    async start() {
+    async start(boot = 'now') {
       const pid = ++pids
       alive.add(pid)
       const database = openDatabase(join(folder, 'quota.sqlite'))
       open.defer(() => database.close())
-      const self = { pid, start: '1', boot: 'now' }
+      const self = { pid, start: '1', boot }
       return {
         ledger: sqlLedger({ database, self, isAlive: (mark) => alive.has(mark.pid) }),
         kill: () => void alive.delete(pid),

@@ -499,6 +499,43 @@ test('books: what goes below nothing, and who asks, while the home is counted wa
   assert.deepEqual({ counts, doubts }, { counts: before + 1, doubts: 1 })
 })
 
+test('books: what is set aside while the home is counted is no more than that, and leaves no room above the limit', async () => {
+  let disk = { bytes: 0, files: 0 }
+  let meanwhile = (): void => {}
+  await using ada = await serve({ bytes: 1000, files: null }, async () => {
+    meanwhile()
+    return disk
+  })
+  const { book, books, ledger } = await ada.start()
+  await ledger.doubt('ada')
+  disk = { bytes: 1500, files: 1 }
+  // As a session does that ends, and leaves a part.
+  meanwhile = () => book.reserve(100, '/part')
+
+  assert.equal((await books.usage('ada')).used, 1500)
+
+  await assert.rejects(take(book, 1), refused)
+  book.release(100)
+  await assert.rejects(take(book, 1), refused)
+})
+
+for (const first of [0, 1])
+  test(`books: of two counts at a time the home changes when both are over, also when ${first ? 'the later' : 'the earlier'} one is first`, async () => {
+    await using ada = await serve({ bytes: 1000, files: null })
+    const { book } = await ada.start()
+    await take(book, 1)
+    const counts = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    for (const { promise } of counts) book.holdStill(promise)
+
+    counts[first]!.resolve()
+    await new Promise<void>((resolve) => setImmediate(resolve))
+
+    assert.equal(book.has(1), false)
+    counts[1 - first]!.resolve()
+    await take(book, 1)
+    assert.equal(book.has(1), true)
+  })
+
 test('books: a count in which another process did not hold still is not believed', async () => {
   await using world = await sqlWorld()
   const relatives = family()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Extents } from '../../../src/vfs/extents.ts'
+import { cutOf } from '../../../src/vfs/written.ts'
 
 /** Which bytes were written, one by one. */
 class Model {
@@ -85,4 +86,10 @@ test('extents: of 1,500 bytes that are apart those nearest the beginning are kep
   assert.deepEqual([extents.prefix, extents.hasHole], [2_999, true])
   extents.add(2_999, 3_000)
   assert.deepEqual([extents.prefix, extents.hasHole], [3_000, false])
+})
+
+test('cut: a kill may leave the file shorter than what is remembered of it', () => {
+  assert.equal(cutOf(3, 5, 10), 3)
+  assert.equal(cutOf(12, 5, 10), 10)
+  assert.equal(cutOf(12, 5, 0), 5)
 })

@@ -56,6 +56,20 @@ test("behind the server's back: what is lent to an overwrite is charged through 
   await balanced(ada)
 })
 
+test("behind the server's back: an upload that is removed while it is written leaves no mark", async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const file = await vfs.open(p('/a'), NEW)
+  await file.write(bytes('some'), 0)
+  unlinkSync(join(ada.home, 'a'))
+
+  await file.abandon()
+  await vfs[Symbol.asyncDispose]()
+
+  assert.ok(ada.letGo())
+  assert.deepEqual(ada.database.prepare('SELECT * FROM partial_file').all(), [])
+})
+
 test("behind the server's back: a pipe that took the name of a file which is being replaced stays", async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()

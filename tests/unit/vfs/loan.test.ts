@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { measure } from '../../../src/vfs/measure.ts'
 import type { StagedFileSystem } from '../../../src/vfs/staged.ts'
 import { stagedAccount } from '../../support/staged-account.ts'
 import { balanced, bytes, interrupted, NEW, onDisk, p, put, refuses } from '../../support/staged-files.ts'
@@ -39,6 +40,23 @@ test('overwrite: lent bytes are not free again while the overwrite is open, what
     await file.abandon()
     await balanced(ada)
   }
+})
+
+test('overwrite: a file that another one replaces while its bytes are lent is not kept, for they are charged once', async () => {
+  await using ada = await stagedAccount({ bytes: 30 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567890')
+  const file = await one.open(p('/a'), NEW)
+  await file.write(bytes('abcdefghij'), 0)
+
+  await put(two, '/a', 'two')
+
+  const { used, reserved } = ada.book.usage
+  const [home, aside] = [await measure(ada.home), await measure(ada.staging)]
+  assert.equal(used + reserved, home.bytes + aside.bytes)
+  await file.close()
+  assert.equal(await onDisk(ada, 'a'), 'abcdefghij')
+  await balanced(ada)
 })
 
 test('overwrite: one that is gone on with is lent the old bytes as one that was not interrupted', async () => {

@@ -106,6 +106,20 @@ test('new file: what fsync has confirmed may be cut off again by its client, and
   assert.equal(await onDisk(ada, 'a'), '012')
 })
 
+test('new file: a hole stays while another handle of its session may fill it', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  const first = await vfs.open(p('/a'), NEW)
+  await first.write(bytes('12345'), 0)
+  await first.write(bytes('890'), 7)
+  const second = await vfs.open(p('/a'), UNTRUNCATED)
+  await second.abandon()
+  await first.write(bytes('67'), 5)
+  await first.close()
+
+  assert.equal(await onDisk(ada, 'a'), '1234567890')
+})
+
 test('new file: nothing is cut below what SETSTAT has set, by handle or by name', async () => {
   await using ada = await stagedAccount()
   const vfs = await ada.session()

@@ -292,6 +292,24 @@ test('after a kill: new files are partial, holes are cut off, overwrites are par
   await balanced(ada)
 })
 
+test('after a kill: nothing is cut below the size that the client has set, though there was a hole before', async () => {
+  await using killed = await stagedAccount()
+  const before = await killed.session()
+  for (const path of ['/handle', '/name']) {
+    const file = await before.open(p(path), NEW)
+    await file.write(bytes('12345'), 0)
+    await file.write(bytes('xyz'), 8)
+    if (path === '/name') await before.setstat(p(path), { size: 20 })
+    else await file.truncate(20)
+  }
+
+  await using ada = await stagedAccount({ after: killed })
+
+  const vfs = await ada.session()
+  for (const path of ['/handle', '/name']) assert.equal((await vfs.stat(p(path))).size, 20)
+  await balanced(ada)
+})
+
 test('after a kill: what was closed is whole', async () => {
   await using killed = await stagedAccount()
   const before = await killed.session()

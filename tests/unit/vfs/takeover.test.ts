@@ -181,6 +181,42 @@ test('two writers: an OPEN without TRUNC goes on with an open partial, and the e
   await balanced(ada)
 })
 
+test('two writers: the earlier handle ends without ending the newer upload, and changes nothing of its file', async () => {
+  await using ada = await stagedAccount()
+  const [one, two, three] = [await ada.session(), await ada.session(), await ada.session()]
+  const first = await one.open(p('/a'), NEW)
+  await first.write(bytes('123'), 0)
+  const second = await two.open(p('/a'), UNTRUNCATED)
+  await second.write(bytes('4'), 3)
+  const { mode } = await two.stat(p('/a'))
+  await refuses('ESTALE', () => first.setstat({ mode: mode ^ 0o007 }))
+  assert.equal((await two.stat(p('/a'))).mode, mode)
+  await refuses('ESTALE', () => first.close())
+
+  const third = await three.open(p('/a'), UNTRUNCATED)
+  await third.write(bytes('5'), 4)
+
+  await refuses('ESTALE', () => second.write(bytes('x'), 4))
+  await third.close()
+  assert.equal(await onDisk(ada, 'a'), '12345')
+})
+
+test('two writers: who goes on while the CLOSE of the earlier one waits for the disk has a partial file', async () => {
+  await using ada = await stagedAccount({ durable: 'always' })
+  const [one, two, three] = [await ada.session(), await ada.session(), await ada.session()]
+  const first = await one.open(p('/a'), NEW)
+  await first.write(bytes('123'), 0)
+
+  const closing = first.close()
+  const second = await two.open(p('/a'), UNTRUNCATED)
+  await second.write(bytes('4'), 3)
+  await closing
+
+  assert.ok(await isPartial(three, '/a'))
+  await second.close()
+  assert.ok(!(await isPartial(three, '/a')))
+})
+
 test('two writers: a TRUNC beside an open partial is staged, and the last CLOSE wins', async () => {
   await using ada = await stagedAccount()
   const [one, two] = [await ada.session(), await ada.session()]
@@ -512,6 +548,24 @@ test('resume: what is read too, or not to be made, or first written further on, 
   await further.close()
 
   assert.equal(await onDisk(ada, 'a'), '#23456?')
+})
+
+test('resume: a plain scp that has said how long the file will be does not begin it anew', async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  for (const by of ['truncate', 'setstat']) {
+    const old = await vfs.open(p('/a'), NEW)
+    await old.write(bytes('1234567'), 0)
+    await old.abandon()
+
+    const file = await vfs.open(p('/a'), UNTRUNCATED)
+    await (by === 'truncate' ? file.truncate(6) : file.setstat({ size: 6 }))
+    await file.write(bytes('!'), 0)
+    await file.close()
+
+    assert.equal(await onDisk(ada, 'a'), '!23456')
+    await vfs.unlink(p('/a'))
+  }
 })
 
 test('resume: a hole that was cut off at its first write is not taken for what was written', async () => {
