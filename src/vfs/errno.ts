@@ -1,6 +1,8 @@
 import { type ErrorCode, OpError } from '../base/error.ts'
 import { shown } from '../base/escape.ts'
 
+const GONE = 'The disk does not answer, tell an admin: %'
+
 /** What a person hears of each errno; `%` is the virtual path in quotes. */
 const SENTENCES: Readonly<Record<string, readonly [code: ErrorCode, sentence: string]>> = {
   EACCES: ['EACCES', 'Permission denied: %'],
@@ -29,6 +31,10 @@ const SENTENCES: Readonly<Record<string, readonly [code: ErrorCode, sentence: st
   EROFS: ['EROFS', 'The disk is read-only: %'],
   ESTALE: ['ESTALE', 'Not there any more: %'],
   EXDEV: ['EXDEV', 'On another disk: %'],
+  // Of a disk that another program or machine serves, and that is gone.
+  ENOTCONN: ['EIO', GONE],
+  EHOSTDOWN: ['EIO', GONE],
+  ETIMEDOUT: ['EIO', GONE],
 }
 
 /** The errno of an error of Node's, or undefined. */

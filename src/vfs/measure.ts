@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { lstat, opendir, unlink } from 'node:fs/promises'
-import { errnoOf, failure } from './errno.ts'
+import { errnoOf, failure, fileError } from './errno.ts'
 import { ENTER, realPath } from './jail.ts'
 import { idOfReserved, isReserved } from './reserved.ts'
 
@@ -24,8 +24,8 @@ interface Level {
 
 /**
  * Bytes and entries below `folder` (a real path); nothing when it is not there. Off the loop. What goes away
- * meanwhile is passed over; EBUSY when a folder is moved while it is counted. A folder whose mode keeps us out is opened
- * while we look into it: what cannot be counted would be free of charge.
+ * meanwhile is passed over; EBUSY when a folder is moved while it is counted, and what the disk says. A folder whose mode
+ * keeps us out is opened while we look into it: what cannot be counted would be free of charge.
  *
  * Like the jail it goes from folder to open folder, following no link. One is open at a time and '..' is the way
  * back, for a tree can be deeper than a path is long and than descriptors reach (renames make such).
@@ -100,6 +100,8 @@ export async function measure(
       goto(next)
       await count()
     }
+  } catch (error) {
+    throw fileError(error, '/')
   } finally {
     fs.closeSync(at)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../../src/base/clock.ts'
-import { isOpError } from '../../../src/base/error.ts'
+import { isOpError, OpError } from '../../../src/base/error.ts'
 import { alone } from '../../../src/base/siblings.ts'
 import type { Book } from '../../../src/quota/book.ts'
 import { type Books, openBooks } from '../../../src/quota/books.ts'
@@ -600,4 +600,25 @@ test('books: a home that another one took the place of while its book was open i
   disk.bytes = 400
 
   await assert.rejects(take(await books.open('ada'), 101), refused)
+})
+
+// A dead mount in one home: the admin's list of all accounts was an internal error.
+test('books: of a home that cannot be counted is told what is written down', async () => {
+  await using world = await sqlWorld()
+  const { ledger } = await world.start()
+  const parts = { limitsOf: async () => ({ bytes: 500, files: null }), siblings: alone, clock: systemClock }
+  const before = openBooks({ ...parts, ledger, measure: async () => ({ bytes: 300, files: 1 }) })
+  await before.usage('ada')
+  await (await before.open('ada')).fold()
+  const books = openBooks({
+    ...parts,
+    ledger,
+    placeOf: () => 'elsewhere',
+    measure: () => Promise.reject(new OpError('EIO', 'The disk does not answer')),
+  })
+
+  const { used } = await books.usage('ada')
+
+  assert.equal(used, 300)
+  await assert.rejects(async () => books.open('ada'), /does not answer/)
 })
