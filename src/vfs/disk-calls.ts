@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
@@ -49,8 +50,24 @@ let loaded: Loaded | undefined
 
 /** Loaded once. */
 export function diskCalls(): Loaded {
-  loaded ??= callsOver(() => createRequire(import.meta.url)('../../native/build/Release/disk.node') as Addon)
+  loaded ??= callsOver(() => addonAt('../../native/build/Release/disk.node'))
   return loaded
+}
+
+/** Loads it. A file that was cut would end the process: where it is mapped there is nothing. */
+export function addonAt(file: string): Addon {
+  const require = createRequire(import.meta.url)
+  const found = require.resolve(file)
+  if (!isWhole(readFileSync(found))) throw new Error('it is not whole: npm run prepare builds it anew')
+  return require(found) as Addon
+}
+
+/** The headers of an ELF file's sections lie at its end (elf(5), 64 bits). What is something else is for the loader to refuse. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < 64) return false
+  if (bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) return true
+  const [start, size, count] = [bytes.readBigUInt64LE(40), bytes.readUInt16LE(58), bytes.readUInt16LE(60)]
+  return start + BigInt(size * count) <= bytes.length
 }
 
 /** Tries whether the kernel lets them through. */

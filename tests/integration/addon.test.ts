@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { PROJECT, startServer } from '../support/start-server.ts'
 
 const crypto = createRequire(import.meta.url).resolve('ssh2/lib/protocol/crypto.js')
@@ -74,4 +84,32 @@ test('addon: a server that does without says so in its log', async () => {
     readFileSync(join(server.var, 'log', day), 'utf8'),
   )
   assert.match(log.join(''), /"way":"name by name","why":"it is turned off","event":"disk calls"/)
+})
+
+const addon = join(PROJECT, 'native/build/Release/disk.node')
+const LOADS = `
+const { addonAt, callsOver } = await import(process.argv[1])
+console.log(JSON.stringify(callsOver(() => addonAt(process.argv[2]))))`
+
+// The disk was full while it was copied: the server ended by SIGBUS, without a word, at each start.
+test('addon: one that was cut is not loaded, and the log is told why', {
+  skip: !existsSync(addon) && 'it was not built',
+}, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'cut-addon-'))
+  try {
+    const cut = join(folder, 'disk.node')
+    const whole = readFileSync(addon)
+    const module = pathToFileURL(join(PROJECT, 'src/vfs/disk-calls.ts')).href
+    const words = ['--no-warnings', '--input-type=module', '-e', LOADS, module, cut]
+    for (const left of [0, 10, 1000, whole.length >> 1, whole.length - 1]) {
+      writeFileSync(cut, whole.subarray(0, left))
+
+      const { stdout, signal } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+
+      assert.deepEqual([left, signal], [left, null])
+      assert.match(JSON.parse(stdout).why, /cannot be loaded: it is not whole: npm run prepare/)
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
