@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Extents } from '../../../src/vfs/extents.ts'
-import { cutOf } from '../../../src/vfs/written.ts'
+import { cutOf, Written } from '../../../src/vfs/written.ts'
 
 /** Which bytes were written, one by one. */
 class Model {
@@ -92,4 +92,20 @@ test('cut: a kill may leave the file shorter than what is remembered of it', () 
   assert.equal(cutOf(3, 5, 10), 3)
   assert.equal(cutOf(12, 5, 10), 10)
   assert.equal(cutOf(12, 5, 0), 5)
+})
+
+test('written: of a WRITE that failed what made the file longer is there, and nothing else is known', () => {
+  const after = (size: number, ...[from, to, there]: readonly [number, number, number]) => {
+    const written = new Written(size, { gap() {}, keep() {}, free() {} })
+    written.add(size + 5, size + 10)
+    written.failed(from, to, there)
+    return [written.cut, written.size]
+  }
+
+  assert.deepEqual(after(10, 10, 40, 27), [27, 27])
+  assert.deepEqual(after(10, 12, 40, 27), [10, 27])
+  // Within what was there already; and beyond it somebody else has been.
+  assert.deepEqual(after(10, 10, 40, 20), [10, 20])
+  assert.deepEqual(after(10, 10, 22, 40), [22, 22])
+  assert.deepEqual(after(10, 30, 40, 25), [10, 20])
 })

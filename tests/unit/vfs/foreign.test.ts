@@ -5,7 +5,7 @@ import { appendFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { stagedAccount } from '../../support/staged-account.ts'
-import { balanced, bytes, NEW, p, put, refuses } from '../../support/staged-files.ts'
+import { balanced, bytes, interrupted, NEW, p, put, refuses } from '../../support/staged-files.ts'
 
 test("behind the server's back: a file that grew to 64 GiB and is removed makes room for what is there, and no more", async () => {
   await using ada = await stagedAccount({ bytes: 1000 })
@@ -68,6 +68,20 @@ test("behind the server's back: an upload that is removed while it is written le
 
   assert.ok(ada.letGo())
   assert.deepEqual(ada.database.prepare('SELECT * FROM partial_file').all(), [])
+})
+
+test("behind the server's back: an overwrite whose old file is removed keeps the account here while it is open", async () => {
+  await using ada = await stagedAccount()
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'the old')
+  await interrupted(vfs, '/a', 'the')
+  unlinkSync(join(ada.home, 'a'))
+  const file = await vfs.resume(p('/a'), 3)
+
+  assert.equal(ada.letGo(), false)
+
+  await file.abandon()
+  assert.equal(ada.letGo(), true)
 })
 
 test("behind the server's back: a pipe that took the name of a file which is being replaced stays", async () => {

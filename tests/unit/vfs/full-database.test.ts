@@ -168,3 +168,23 @@ test('full database: an overwrite that cannot keep the old file leaves it whole'
   await refuses('ENOSPC', () => vfs.open(p('/a'), NEW))
   assert.equal(openUnder(ada.home) + openUnder(ada.staging), 0)
 })
+
+test('full database: what was replaced is given up where it can no longer be written down as kept', async () => {
+  const uploads = (store: UploadStore): UploadStore => ({
+    ...store,
+    putShelved(account, file) {
+      if (file.kind === 'kept' && file.size > 0) throw new OpError('ENOSPC', "The server's disk is full")
+      store.putShelved(account, file)
+    },
+  })
+  await using ada = await stagedAccount({ uploads, bytes: 1000 })
+  const vfs = await ada.session()
+  await put(vfs, '/a', 'old')
+
+  await put(vfs, '/a', 'newer')
+
+  assert.equal(await onDisk(ada, 'a'), 'newer')
+  assert.deepEqual(vfs.shelved(), [])
+  assert.deepEqual(readdirSync(ada.staging), [])
+  await balanced(ada)
+})

@@ -169,6 +169,24 @@ test('expiry: a replaced file is kept for keep-replaced and a part for keep-part
   await balanced(ada)
 })
 
+test('expiry: in an account over a lower limit the reader of what is no longer kept is ended', async () => {
+  const clock = fakeClock()
+  await using ada = await stagedAccount({ bytes: 30, clock, keepMs: 1000 })
+  const [one, two] = [await ada.session(), await ada.session()]
+  await put(one, '/a', '1234567890')
+  const reader = await two.open(p('/a'), { read: true })
+  await put(one, '/a', 'abc')
+  await ada.limit(1)
+  clock.pass(1000)
+
+  assert.deepEqual(one.shelved(), [])
+
+  await refuses('ESTALE', () => reader.read([Buffer.alloc(10)], 0))
+  assert.equal(ada.book.usage.used, 3)
+  await reader.close()
+  await balanced(ada)
+})
+
 test('keep-parts 0: what is interrupted leaves nothing', async () => {
   await using ada = await stagedAccount({ partMs: 0 })
   const vfs = await ada.session()

@@ -38,6 +38,11 @@ test('overwrite: lent bytes are not free again while the overwrite is open, what
 
     assert.equal(ada.book.free, 0)
     await file.abandon()
+    // What was lent is there for the part.
+    assert.deepEqual(
+      one.shelved().map(({ kind, size }) => ({ kind, size })),
+      [{ kind: 'part', size: 10 }],
+    )
     await balanced(ada)
   }
 })

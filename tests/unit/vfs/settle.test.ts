@@ -3,7 +3,8 @@ import { link, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sqlUploads } from '../../../src/store/sql-uploads.ts'
-import { uploadFiles } from '../../../src/vfs/open-uploads.ts'
+import { openUploadsIn } from '../../../src/vfs/home.ts'
+import { leftOpen, uploadFiles } from '../../../src/vfs/open-uploads.ts'
 import { settle } from '../../../src/vfs/settle.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { type StagedAccount, stagedAccount } from '../../support/staged-account.ts'
@@ -17,6 +18,7 @@ import {
   p,
   put,
   refuses,
+  UNTRUNCATED,
 } from '../../support/staged-files.ts'
 
 /** A file on the shelf as a kill in the middle of a replacement leaves it: held, and not yet called kept. */
@@ -268,7 +270,9 @@ test('after a kill: new files are partial, holes are cut off, overwrites are par
   const holed = await before.open(p('/holed'), NEW)
   await holed.write(bytes('12345'), 0)
   await holed.write(bytes('789'), 6)
-  await before.rename(p('/holed'), p('/elsewhere'), { replace: false })
+  await before.mkdir(p('/d'), 0o755)
+  await before.mkdir(p('/d/e'), 0o755)
+  await before.rename(p('/holed'), p('/d/e/elsewhere'), { replace: false })
   const filled = await before.open(p('/filled'), NEW)
   await filled.write(bytes('789'), 6)
   await filled.write(bytes('123456'), 0)
@@ -280,9 +284,9 @@ test('after a kill: new files are partial, holes are cut off, overwrites are par
 
   const vfs = await ada.session()
   assert.ok(!(await isPartial(vfs, '/whole')))
-  for (const name of ['/fresh', '/elsewhere', '/filled']) assert.ok(await isPartial(vfs, name), name)
+  for (const name of ['/fresh', '/d/e/elsewhere', '/filled']) assert.ok(await isPartial(vfs, name), name)
   assert.equal(await onDisk(ada, 'fresh'), 'fresh')
-  assert.equal(await onDisk(ada, 'elsewhere'), '12345')
+  assert.equal(await onDisk(ada, 'd/e/elsewhere'), '12345')
   assert.equal(await onDisk(ada, 'filled'), '123456789')
   assert.equal(await onDisk(ada, 'over'), 'the old')
   assert.deepEqual(
@@ -290,6 +294,9 @@ test('after a kill: new files are partial, holes are cut off, overwrites are par
     [{ kind: 'part', path: '/over', size: 7 }],
   )
   await balanced(ada)
+  const again = await vfs.resume(p('/over'), 7)
+  await again.close()
+  assert.ok(!(await isPartial(vfs, '/over')))
 })
 
 test('after a kill: nothing is cut below the size that the client has set, though there was a hole before', async () => {
@@ -308,6 +315,27 @@ test('after a kill: nothing is cut below the size that the client has set, thoug
   const vfs = await ada.session()
   for (const path of ['/handle', '/name']) assert.equal((await vfs.stat(p(path))).size, 20)
   await balanced(ada)
+})
+
+test('what is over, however it ended, is no longer written down as open', async () => {
+  await using ada = await stagedAccount({ bytes: 100 })
+  const [vfs, other] = [await ada.session(), await ada.session()]
+  const open = openUploadsIn(ada.folder)
+  const [name] = uploadFiles(open)
+  await put(vfs, '/a', 'the old')
+  await put(vfs, '/a', 'the new one')
+  await interrupted(vfs, '/a', 'the third')
+  await interrupted(vfs, '/b', 'a new file')
+  const refused = await vfs.open(p('/a'), NEW)
+  await refuses('EDQUOT', () => refused.write(bytes('x'), 1000))
+  await vfs.unlink(p('/a'))
+  const taken = await vfs.open(p('/c'), NEW)
+  const taker = await other.open(p('/c'), UNTRUNCATED)
+  await taker.close()
+
+  assert.deepEqual(leftOpen(open, name!), [])
+
+  await taken.abandon()
 })
 
 test('after a kill: what was closed is whole', async () => {
