@@ -76,7 +76,8 @@ export function plainPort(
       const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
       parts = []
       size = 0
-      if (channel.writable) channel.write(bytes)
+      // The streams tell of a 'drain' only where they held more than they like, which may be more than `most`.
+      if (channel.writable) channel.write(bytes, (error) => error ?? tell())
     },
   }
 
