@@ -53,7 +53,7 @@ export async function putFile(
   const file = await source.vfs.open(source.path, { read: true })
   try {
     const opened = { file, stat: await file.stat(), name: source.name }
-    let reached = 0
+    let reached: number | undefined
     const parts: typeof attempt.parts = {
       ...attempt.parts,
       onProgress(done, from) {
@@ -64,7 +64,9 @@ export async function putFile(
     try {
       return await send(opened, target, { ...attempt, parts }, listed)
     } catch (error) {
-      throw isNoRoom(error) ? withRest(error, opened.stat.size - reached) : error
+      // Refused before a byte was asked for: nobody has told how many are there.
+      if (reached === undefined || !isNoRoom(error)) throw error
+      throw withRest(error, opened.stat.size - reached)
     }
   } finally {
     await file.close()

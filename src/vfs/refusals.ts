@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { OpError } from '../base/error.ts'
+import { shown } from '../base/escape.ts'
 import type { VirtualPath } from './vfs.ts'
 
 const REMEMBERED_MS = 600_000
@@ -53,7 +54,11 @@ export class Refusals {
     const refused = this.#paths.get(path)
     if (refused === undefined) return
     if (free + this.#givable() <= refused.free && this.#clock.elapsed() - refused.at < REMEMBERED_MS)
-      throw new OpError('EDQUOT', refused.message, { path })
+      throw new OpError(
+        'EDQUOT',
+        `${refused.message}; "${shown(path)}" was refused just now: make room first`,
+        { path },
+      )
     this.#paths.delete(path)
   }
 }

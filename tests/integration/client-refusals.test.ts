@@ -179,6 +179,9 @@ test('client: a quota that is used up is one sentence, and what came is kept', a
     /large.bin: Quota used up: [\d.]+ MiB of 64 MiB, [\d.]+ (B|KiB|MiB) free; [\d.]+ MiB still to come$/m,
   )
   assert.equal(full.stderr.trim().split('\n').length, 1, full.stderr)
+  const again = await miniftp(server, ['put', 'large.bin', 'ftp:'])
+  assert.equal(again.status, 1)
+  assert.match(again.stderr, /free; "\/large.bin" was refused just now: make room first$/m)
   const removed = await miniftp(server, ['rm', 'ftp:large.bin'])
   assert.equal(removed.status, 0, removed.stderr)
 })

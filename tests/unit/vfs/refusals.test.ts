@@ -8,6 +8,8 @@ import { balanced, bytes, NEW, p, put, refuses, UNTRUNCATED } from '../../suppor
 
 const TEN_MINUTES = 600_000
 const words = /^Quota used up: 800 B of 1000 B, 200 B free$/
+const again =
+  /^Quota used up: 800 B of 1000 B, 200 B free; "\/(new|a)" was refused just now: make room first$/
 
 /** An upload of 1,100 bytes that does not fit: 800 are used, 200 free. */
 async function refusedUpload(vfs: StagedFileSystem, path: string): Promise<void> {
@@ -24,11 +26,11 @@ test('a file just refused is refused again at OPEN, by every session, until ten 
   await refusedUpload(vfs, '/new')
 
   for (const flags of [NEW, UNTRUNCATED, { ...UNTRUNCATED, append: true }])
-    await refuses('EDQUOT', () => other.open(p('/new'), flags), words)
+    await refuses('EDQUOT', () => other.open(p('/new'), flags), again)
   await (await other.open(p('/new'), { read: true })).close()
   await put(other, '/another', '')
   clock.pass(TEN_MINUTES - 1)
-  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), words)
+  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), again)
   clock.pass(1)
 
   await refusedUpload(vfs, '/new')
@@ -43,7 +45,7 @@ test('a file just refused is let in as soon as more is free than then, and not s
   await put(vfs, '/more', 'x'.repeat(50))
 
   await vfs.setstat(p('/more'), { size: 0 })
-  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), words)
+  await refuses('EDQUOT', () => vfs.open(p('/new'), NEW), again)
   await vfs.setstat(p('/most'), { size: 700 })
 
   await put(vfs, '/new', 'x'.repeat(300))
@@ -79,7 +81,7 @@ test('an overwrite just refused is refused again at OPEN until ten minutes have 
   await refuses('EDQUOT', () => file.write(bytes('x'.repeat(1100)), 0), words)
   await refuses('EIO', () => file.close())
 
-  await refuses('EDQUOT', () => vfs.open(p('/a'), NEW), words)
+  await refuses('EDQUOT', () => vfs.open(p('/a'), NEW), again)
   clock.pass(TEN_MINUTES)
 
   await put(vfs, '/a', 'y'.repeat(1000))
@@ -94,7 +96,7 @@ test('a size that was refused is remembered, too', async () => {
 
   await refuses('EDQUOT', () => vfs.setstat(p('/a'), { size: 300 }), words)
 
-  await refuses('EDQUOT', () => vfs.open(p('/a'), UNTRUNCATED), words)
+  await refuses('EDQUOT', () => vfs.open(p('/a'), UNTRUNCATED), again)
   await balanced(ada)
 })
 
@@ -155,7 +157,7 @@ test('refusals: a part that is kept, and is no more than was free, makes no atte
 
   refusals.keptPart(p('/a'), 80)
 
-  await refuses('EDQUOT', () => refusals.check(p('/a'), 50), /^no room$/)
+  await refuses('EDQUOT', () => refusals.check(p('/a'), 50), /^no room; "\/a" was refused just now/)
   refusals.check(p('/a'), 60)
   assert.ok(!refusals.has(p('/a')))
 })
