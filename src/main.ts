@@ -146,8 +146,10 @@ async function serveUntilStopped(
 async function serveAsWorker(quiet: boolean): Promise<void> {
   outliveReader(process)
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {})
-  // Who started it is gone: what this one has open is made good by the next.
-  process.once('disconnect', () => process.exit(0))
+  // Who started it is gone: what this one has open is made good by the next. Not by process.exit, which amid a collection
+  // may wait for good for Node's compiler: the next server would wait for us.
+  const die = (): void => void process.kill(process.pid, 'SIGKILL')
+  process.once('disconnect', die)
   await work({
     process,
     umask: process.umask,
@@ -157,6 +159,7 @@ async function serveAsWorker(quiet: boolean): Promise<void> {
     clock,
     openLog: (settings) => openLog(settings, quiet),
   })
+  process.off('disconnect', die).once('disconnect', () => process.exit(0))
   process.disconnect()
 }
 

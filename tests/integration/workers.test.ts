@@ -387,3 +387,23 @@ test('workers: SIGTERM ends all in under ten seconds, and an upload of each proc
   for (const at of ['cut1', 'cut2'])
     assert.equal(readFileSync(join(server.home('ada'), at), 'utf8'), 'so far')
 })
+
+/** In a process that was forked: its end by process.exit never comes, as seen amid a collection. */
+const NO_EXIT = `data:text/javascript,${encodeURIComponent(
+  'if (process.send) process.on("exit", () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))',
+)}`
+
+test('workers: they end with the process that started them, though process.exit may not', async () => {
+  await using killed = await startServer({
+    args: ['--workers', '2'],
+    env: { NODE_OPTIONS: `--import ${NO_EXIT}` },
+  })
+  const workers = workersOf(killed)
+  try {
+    process.kill(killed.pid, 'SIGKILL')
+
+    await until('none is there', () => workers.every((pid) => startOf(pid) === ''), 10)
+  } finally {
+    for (const pid of workers) if (startOf(pid) !== '') process.kill(pid, 'SIGKILL')
+  }
+})
