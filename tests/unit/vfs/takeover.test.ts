@@ -490,6 +490,23 @@ for (const [what, change] of Object.entries(OTHERS))
       await balanced(ada)
     })
 
+test('resume: a partial file that was opened with TRUNC since the proof, and is as long again, is not gone on with', async () => {
+  await using ada = await stagedAccount()
+  const [mine, theirs] = [await ada.session(), await ada.session()]
+  const sent = await theirs.open(p('/a'), NEW)
+  await sent.write(bytes('123'), 0)
+  await sent.abandon()
+  const resumed = await mine.resume(p('/a'), 3)
+  const other = await theirs.open(p('/a'), NEW)
+  await other.truncate(3)
+  await other.abandon()
+
+  await refuses('ESTALE', () => resumed.write(bytes('!'), 3), /went on meanwhile: begin again$/)
+
+  await resumed.abandon()
+  await balanced(ada)
+})
+
 test('resume: a hole that is cut off behind what was proved is no reason to begin again', async () => {
   await using ada = await stagedAccount()
   const [half, again] = [await ada.session(), await ada.session()]
