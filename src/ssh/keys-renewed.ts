@@ -47,14 +47,14 @@ export function renewKeys(
   let timer: NodeJS.Timeout | undefined
   let counted: { readonly queue: readonly Uint8Array[]; entries: number; bytes: number } | undefined
 
-  /** Bytes that went through ssh2. (The socket would walk through its queue to tell.) */
-  let known = 0
+  /** Bytes that ssh2 sent. (The socket would walk through its queue to tell.) */
+  let sent = 0
   const onWrite = protocol._onWrite
   protocol._onWrite = (data) => {
-    known += data.length
+    sent += data.length
     onWrite(data)
   }
-  const moved = (): number => known + sentPast()
+  const moved = (): number => socket.bytesRead + sent + sentPast()
   const running = (): boolean => protocol._kexinit !== undefined
   const again = (): void => {
     clearTimeout(timer)
@@ -91,8 +91,7 @@ export function renewKeys(
     again()
   })
   // Behind ssh2's own listener.
-  socket.on('data', (bytes: Uint8Array) => {
-    known += bytes.length
+  socket.on('data', () => {
     if (protocol._queue !== undefined && waiting(protocol._queue) > MOST_WAITING)
       return cut('too many requests in a key exchange')
     if (started && rekeyBytes > 0 && moved() - since >= rekeyBytes) renew()

@@ -316,6 +316,29 @@ test('limit: new keys again and again, for nothing, end the connection', LATE, a
   assert.ok(exchanges >= 15 && exchanges < 20, String(exchanges))
 })
 
+// What is left of a read for the next turn was counted again in each: new keys long before their time.
+test('limit: what waits for its turn is of the volume once', async () => {
+  await using porch = await startPorch(silent, { limits: { rekeyBytes: 1024 * 1024 } })
+  using client = await rawClient(porch.port)
+  let exchanges = 0
+  client.onExchange(() => {
+    exchanges += 1
+  })
+  const answered = Promise.withResolvers<void>()
+  let answers = 0
+  client.protocol._handlers.REQUEST_FAILURE = () => {
+    answers += 1
+    if (answers === 4_000) answered.resolve()
+  }
+
+  client.together(() => {
+    for (let i = 0; i < 4_000; i++) client.protocol.ping()
+  })
+  await answered.promise
+
+  assert.equal(exchanges, 0)
+})
+
 for (const dataPath of ['fast', 'plain'] as const) {
   // What is sealed under one key for ever can be broken in the end (RFC 4253 §9).
   test(`limit: keys are renewed by volume, and nothing is lost on the way (${dataPath})`, async () => {

@@ -10,7 +10,7 @@ const GIB = 1024 ** 3
 /** A connection of ssh2 whose exchanges end when `exchanged` is called. */
 function connection(t: TestContext, limits: RenewalLimits = { rekeyMs: HOUR, rekeyBytes: GIB }) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const socket = new EventEmitter()
+  const socket = Object.assign(new EventEmitter(), { bytesRead: 0 })
   const protocol = {
     _destruct: {},
     _kexinit: undefined as Buffer | undefined,
@@ -37,7 +37,8 @@ function connection(t: TestContext, limits: RenewalLimits = { rekeyMs: HOUR, rek
     protocol,
     renewal,
     moves(bytes: number) {
-      socket.emit('data', { length: bytes })
+      socket.bytesRead += bytes
+      socket.emit('data')
     },
     exchanged() {
       protocol._kexinit = undefined
