@@ -1,6 +1,9 @@
 import { emitKeypressEvents, type Interface, type Key } from 'node:readline'
 import { PassThrough } from 'node:stream'
 
+/** Bytes that a person types at a time, also over a slow line: not a paste, and a Tab in it is a key. */
+const TYPED = 64
+
 /** Keys of a terminal on their way to readline, which takes and echoes all at once: a paste of several lines, too. */
 export interface HeldKeys {
   /** What readline reads instead of the terminal. */
@@ -15,7 +18,9 @@ export interface HeldKeys {
 
 export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
   const stream = new PassThrough()
-  const waiting: (readonly [text: string | undefined, key: Key])[] = []
+  const waiting: (readonly [text: string | undefined, key: Key, isPasted: boolean])[] = []
+  let isPaste = false
+  let reader: Interface | undefined
   let isHeld = false
   /** readline looks for what Tab may put there. */
   let isPaused = false
@@ -24,7 +29,10 @@ export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
     while (!isHeld && !isPaused) {
       const next = waiting.shift()
       if (next === undefined) return
-      stream.emit('keypress', ...next)
+      const [text, key, isPasted] = next
+      // Node takes all that comes in one piece for a paste.
+      Object.assign(reader!, { isCompletionEnabled: !isPasted })
+      stream.emit('keypress', text, key)
     }
   }
   const typed = (text: string | undefined, key: Key): void => {
@@ -32,7 +40,7 @@ export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
     if (interrupts) waiting.length = 0
     if (isHeld && (interrupts || (key.ctrl === true && key.name === 'z'))) stream.emit('keypress', text, key)
     else {
-      waiting.push([text, key])
+      waiting.push([text, key, isPaste])
       flow()
     }
   }
@@ -40,6 +48,11 @@ export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
   return {
     stream,
     feed(lines) {
+      reader = lines
+      const measure = ({ length }: Buffer | string): void => {
+        isPaste = length > TYPED
+      }
+      input.on('data', measure)
       emitKeypressEvents(input, lines)
       const end = (): void => lines.close()
       input.on('keypress', typed).once('end', end)
@@ -52,7 +65,7 @@ export function heldKeys(input: NodeJS.ReadStream): HeldKeys {
         setImmediate(flow)
       })
       lines.once('close', () => {
-        input.off('keypress', typed).off('end', end)
+        input.off('keypress', typed).off('end', end).off('data', measure)
         input.setRawMode(false)
         input.pause()
       })
