@@ -10,7 +10,7 @@ function written(says: string, parse: (text: string) => number) {
 
 const SIZES = 'write a size such as "500MiB" or "10GiB"'
 const TIMES = 'write a time such as "90s", "5m" or "1h"'
-/** A size in bytes or as "10 GiB"; a time in ms or as "5m". */
+/** A size in bytes or as "10 GiB"; a time as "5m". */
 const bytes = written(SIZES, parseBytes)
 const ms = written(TIMES, parseDuration)
 /** One that a timer is set to. Node makes 1 ms of more than 2^31-1 ms, which are 24.8 days; some wait a little longer. */

@@ -46,10 +46,12 @@ export function countBytes(bytes: number): string {
   return `${bytes} byte${bytes === 1 ? '' : 's'}`
 }
 
-/** "90s", "5m", "1h", "2d": ms; a bare number is ms. EINVAL. */
+/** "90s", "5m", "1h", "2d", "0": ms. EINVAL, of a number without a unit too: who writes 30 means seconds here and minutes there. */
 export function parseDuration(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?\s*$/i.exec(text)
   const ms = match ? Math.round(Number(match[1]) * TIMES[(match[2] ?? 'ms').toLowerCase()]!) : Number.NaN
+  if (match !== null && match[2] === undefined && ms !== 0)
+    throw new OpError('EINVAL', `"${escapeText(text)}" has no unit: write a time such as 90s, 5m or 1h`)
   if (!Number.isSafeInteger(ms))
     throw new OpError('EINVAL', `"${escapeText(text)}" is not a time: write one such as 90s, 5m or 1h`)
   return ms

@@ -213,8 +213,6 @@ function jobsOf(text: string | undefined): number {
 
 function retryOf(text: string): number {
   try {
-    // A bare number would be ms, and whoever writes one means seconds.
-    if (Number(text) > 0) throw new OpError('EINVAL', `"${text}" has no unit`)
     return parseDuration(text)
   } catch (cause) {
     throw new OpError('EUSAGE', `--retry-for takes a time such as 30s or 10m, not "${text}"`, { cause })

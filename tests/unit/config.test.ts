@@ -101,6 +101,12 @@ test('settings: a value of a kind that a setting cannot have is told what it can
 
 // Each was taken: nobody could log in, or all sessions stood still.
 test('settings: what would let nobody in, or no session move, is refused', () => {
+  // They were milliseconds: SIGTERM cut every transfer.
+  for (const name of ['drain', 'keep-parts', 'guard-ban'])
+    assert.equal(
+      refusal([`--${name}`, '30']),
+      `--${name}: "30" has no unit: write a time such as 90s, 5m or 1h`,
+    )
   assert.equal(refusal(['--login-grace', '0']), '--login-grace: "0" is too short: write 1s or more')
   assert.equal(refusal(['--max-queued', '0']), '--max-queued: "0" is too little: write 64KiB or more')
   assert.equal(
