@@ -48,7 +48,7 @@ for (const [columns, rows] of [
     await terminal.type('ls no')
     await terminal.press('Tab')
     await terminal.sees(/ls notes/)
-    await terminal.press('Tab', 'Tab')
+    await terminal.press('Tab')
     await terminal.sees(/notes-2026\.txt/)
     await terminal.shows(`client-prompt-${columns}x${rows}`, (shown) =>
       shown.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT'),
