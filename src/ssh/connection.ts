@@ -265,7 +265,7 @@ export function serveConnection(
 
   const makePort = (channel: ssh2.ServerChannel, sink: PacketSink): DrainedPort => {
     fast ??= parts.fast?.(turns.ms, held)
-    return fast?.port(channel, sink) ?? plainPort(channel, socket, sink, limits.queued)
+    return fast?.port(channel, sink) ?? plainPort(channel, socket, sink, limits.queued, held)
   }
 
   let started = 0

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { StreamChannel } from './channel.ts'
+import { type Held, UNCOUNTED } from './held.ts'
 import type { PacketPort, PacketSink, PacketWriter } from './session.ts'
 
 /** Output that may be queued where nobody says otherwise, in bytes. */
@@ -17,17 +18,20 @@ export interface DrainedPort extends PacketPort {
 
 /**
  * The short way over ssh2's own streams: any cipher, any version, no addon. `most` bytes may be queued: in the channel
- * for want of window, in the socket for want of a reader.
+ * for want of window, in the socket for want of a reader. What waits is `held`, input too.
  */
 export function plainPort(
   channel: StreamChannel,
   socket: Socket,
   sink: PacketSink,
   most = MOST_QUEUED,
+  held: Held = UNCOUNTED,
 ): DrainedPort {
+  let isClosed = false
   let owed = 0
   channel.on('data', (chunk: Buffer) => {
     owed += chunk.length
+    held.came(chunk.length)
     if (owed > MOST_OWED) channel.pause()
     sink.bytes(chunk)
     sink.settle()
@@ -37,19 +41,38 @@ export function plainPort(
   let parts: Uint8Array[] = []
   let size = 0
   let full = false
+  let counted = 0
+  const count = (): void => {
+    // Of a short queue of the socket nobody is told when it is gone.
+    const queued = socket.writableNeedDrain ? socket.writableLength : 0
+    const waits = isClosed ? 0 : size + channel.writableLength + queued
+    if (waits > counted) held.take(waits - counted)
+    else if (waits < counted) held.give(counted - waits)
+    counted = waits
+  }
   const room = (): number => {
+    count()
     const left = most - size - channel.writableLength - socket.writableLength
-    if (left <= 0) full = true
-    return left
+    if (left > 0 && !held.isOver) return left
+    full = true
+    if (held.isOver) held.wait(tell)
+    return Math.min(left, 0)
   }
   const tell = (): void => {
-    if (!full || room() <= 0) return
+    count()
+    if (!full || isClosed || room() <= 0) return
     full = false
     sink.room()
   }
   channel.on('drain', tell)
   socket.on('drain', tell)
-  channel.once('close', () => socket.off('drain', tell))
+  channel.once('close', () => {
+    socket.off('drain', tell)
+    isClosed = true
+    count()
+    held.forget(tell)
+    held.dealt(owed)
+  })
 
   const writer: PacketWriter = {
     room,
@@ -78,6 +101,7 @@ export function plainPort(
       size = 0
       // The streams tell of a 'drain' only where they held more than they like, which may be more than `most`.
       if (channel.writable) channel.write(bytes, (error) => error ?? tell())
+      count()
     },
   }
 
@@ -85,6 +109,7 @@ export function plainPort(
     writer,
     credit(count) {
       owed -= count
+      if (!isClosed) held.dealt(count)
       if (owed <= MOST_OWED && channel.isPaused()) channel.resume()
     },
     writeError: (bytes) => tellError(channel, bytes),
