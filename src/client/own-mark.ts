@@ -7,7 +7,7 @@ export function ownMark(): string {
   return createHash('md5').update(`${hostname()} ${machine()} ${userInfo().uid}`).digest('hex').slice(0, 8)
 }
 
-/** machine-id(5): many have one host name. */
+/** machine-id(5), where there is one: many have one host name. */
 function machine(): string {
   try {
     return readFileSync('/etc/machine-id', 'utf8')

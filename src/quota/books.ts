@@ -153,8 +153,8 @@ export function openBooks({
         const free = limit === null ? Number.POSITIVE_INFINITY : limit - used - reserved
         return { ...usage, reserved: reserved + unheld(account, free) }
       } catch (error) {
-        if (!isOpError(error)) throw error
         // Whoever is to make room on a full disk, or looks for one that does not answer, must see who has how much.
+        if (!isOpError(error, 'ENOSPC') && !isOpError(error, 'EIO')) throw error
         return ledger.noted(account)
       }
     },

@@ -42,7 +42,7 @@ export function plainPort(
   let size = 0
   let full = false
   let counted = 0
-  const count = (): void => {
+  const countHeld = (): void => {
     // Of a short queue of the socket nobody is told when it is gone.
     const queued = socket.writableNeedDrain ? socket.writableLength : 0
     const waits = isClosed ? 0 : size + channel.writableLength + queued
@@ -51,7 +51,7 @@ export function plainPort(
     counted = waits
   }
   const room = (): number => {
-    count()
+    countHeld()
     const left = most - size - channel.writableLength - socket.writableLength
     if (left > 0 && !held.isOver) return left
     full = true
@@ -59,7 +59,7 @@ export function plainPort(
     return Math.min(left, 0)
   }
   const tell = (): void => {
-    count()
+    countHeld()
     if (!full || isClosed || room() <= 0) return
     full = false
     sink.room()
@@ -69,7 +69,7 @@ export function plainPort(
   channel.once('close', () => {
     socket.off('drain', tell)
     isClosed = true
-    count()
+    countHeld()
     held.forget(tell)
     held.dealt(owed)
   })
@@ -101,7 +101,7 @@ export function plainPort(
       size = 0
       // The streams tell of a 'drain' only where they held more than they like, which may be more than `most`.
       if (channel.writable) channel.write(bytes, (error) => error ?? tell())
-      count()
+      countHeld()
     },
   }
 

@@ -55,9 +55,8 @@ export class Shelved {
     this.#parts = parts
     const { account, store, book } = parts
     for (const file of store.shelved(account)) {
-      if (file.kind === 'open' || (file.owner !== parts.owner && parts.lives(file.owner))) continue
-      // Nobody has its bytes reserved any more.
-      if (file.until > parts.clock.now() && file.size <= book.free) {
+      if (!isUnheld(file, (owner) => owner !== parts.owner && parts.lives(owner))) continue
+      if (fits(file, book.free, parts.clock.now())) {
         book.reserve(file.size, file.path)
         store.putShelved(account, { ...file, owner: parts.owner })
       } else this.#forget(file)
@@ -326,7 +325,16 @@ export function unheldBytes(
   }: { readonly free: number; readonly now: number; readonly lives: ShelvedParts['lives'] },
 ): number {
   let bytes = 0
-  for (const { kind, owner, until, size } of files)
-    if (kind !== 'open' && !lives(owner) && until > now && bytes + size <= free) bytes += size
+  for (const file of files) if (isUnheld(file, lives) && fits(file, free - bytes, now)) bytes += file.size
   return bytes
+}
+
+/** Nobody has its bytes reserved any more. */
+function isUnheld({ kind, owner }: ShelvedFile, lives: ShelvedParts['lives']): boolean {
+  return kind !== 'open' && !lives(owner)
+}
+
+/** It stays, and its bytes are reserved again. */
+function fits({ until, size }: ShelvedFile, free: number, now: number): boolean {
+  return until > now && size <= free
 }

@@ -610,15 +610,20 @@ test('books: of a home that cannot be counted is told what is written down', asy
   const before = openBooks({ ...parts, ledger, measure: async () => ({ bytes: 300, files: 1 }) })
   await before.usage('ada')
   await (await before.open('ada')).fold()
+  let why = new OpError('EIO', 'The disk does not answer')
   const books = openBooks({
     ...parts,
     ledger,
     placeOf: () => 'elsewhere',
-    measure: () => Promise.reject(new OpError('EIO', 'The disk does not answer')),
+    measure: () => Promise.reject(why),
   })
 
   const { used } = await books.usage('ada')
 
   assert.equal(used, 300)
   await assert.rejects(async () => books.open('ada'), /does not answer/)
+
+  // Of that one can say when to ask again.
+  why = new OpError('EBUSY', 'A folder was moved')
+  await assert.rejects(async () => books.usage('ada'), /was moved/)
 })
